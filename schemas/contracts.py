@@ -1,0 +1,49 @@
+"""The Avro contracts of ``avro/*.avsc``, loaded once, in the two forms that the codec needs."""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import fastavro.schema
+
+NAMESPACE = "alpr"
+AVRO_DIR = Path(str(resources.files("schemas").joinpath("avro")))
+
+
+@cache
+def contract(event: type) -> dict[str, Any]:
+    """The self-contained Avro schema of an event class, as registered (logical types and docs included).
+
+    The class ``Sighting`` belongs to the file ``alpr.Sighting.avsc``; named types that it uses stand in files of their
+    own and are put in at their first use.
+
+    Raises:
+        LookupError: there is no such file; the class is no event.
+    """
+    path = AVRO_DIR / f"{NAMESPACE}.{event.__name__}.avsc"
+    if not path.is_file():
+        raise LookupError(f"{event.__name__} has no contract: {path.name} is missing")
+    loaded = _without(fastavro.schema.load_schema(str(path)), lambda key: key.startswith("__"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def parse_plain(schema: Any) -> Any:
+    """Parse a schema so that logical types stay what they are on the wire.
+
+    Times come out as integers (`schemas.clock.Micros`), not as datetimes: they are compared and subtracted far more
+    often than shown, and converting costs more than the rest of the decoding.
+
+    Raises:
+        fastavro.schema.SchemaParseException: not an Avro schema.
+    """
+    return fastavro.schema.parse_schema(_without(schema, lambda key: key == "logicalType"))
+
+
+def _without(schema: Any, unwanted: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _without(value, unwanted) for key, value in schema.items() if not unwanted(key)}
+    if isinstance(schema, list):
+        return [_without(item, unwanted) for item in schema]
+    return schema

@@ -1,0 +1,380 @@
+"""The events that travel on the topics: frozen dataclasses with the names of ``avro/*.avsc``.
+
+All times are microseconds since the epoch (`schemas.clock.Micros`), confidences and probabilities lie in 0..1,
+coordinates are WGS 84 degrees. A field that a producer did not know is None, never an invented value.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.clock import Micros
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterAlternative:
+    """One reading of one character with its probability."""
+
+    char: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A plate as it was read. What was observed is never overwritten by what was concluded.
+
+    Attributes:
+        text: as the reader gave it.
+        normalized_text: `schemas.identity.normalise` of it.
+        confidence: of the whole read.
+        region: country or country-region such as ``de`` or ``us-ca``.
+        characters: for each position the alternatives, most probable first; their probabilities sum to 1 at most.
+            Empty when the producer gives none.
+    """
+
+    text: str
+    normalized_text: str
+    confidence: float
+    region: str | None = None
+    characters: tuple[tuple[CharacterAlternative, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """What is known of the vehicle."""
+
+    type: str | None = None
+    make: str | None = None
+    model: str | None = None
+    color: str | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Where the images are: ``s3://bucket/key`` or http(s) URLs."""
+
+    plate_url: str | None = None
+    vehicle_url: str | None = None
+    frame_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place on earth, WGS 84."""
+
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The edge agent that made a detection."""
+
+    agent_id: str
+    host: str | None = None
+    models: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """A vehicle at a camera, as the edge sees it.
+
+    The edge sends it early and at most once more, final, with the same `event_id`.
+
+    Attributes:
+        event_id: uuid5 of camera, start of the stream and track.
+        captured_at: event time: the frame of the first read.
+        track_id: track within the camera's stream.
+        direction: ``in``, ``out``, or as the camera names it.
+        reads: how many readings were voted into the plate.
+        latency_ms: from the capture of the frame to the publication.
+        is_final: nothing more follows for this track.
+        extras: whatever else a producer wants to carry.
+    """
+
+    event_id: str
+    captured_at: Micros
+    camera_id: str
+    site_id: str | None = None
+    track_id: str | None = None
+    plate: Plate | None = None
+    vehicle: Vehicle | None = None
+    images: Images = Images()
+    location: Location | None = None
+    direction: str | None = None
+    first_seen_at: Micros
+    last_seen_at: Micros
+    reads: int = 1
+    latency_ms: float | None = None
+    node: Node | None = None
+    is_final: bool = True
+    extras: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """The plate that the reads of a pass add up to, beside what each of them observed.
+
+    Attributes:
+        text: normalised text.
+        confidence: probability of it.
+        previous_text: what the revision before had concluded, where that was something else.
+    """
+
+    text: str
+    confidence: float
+    previous_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting(Detection):
+    """A pass of a vehicle at a camera: the detections of it, deduplicated.
+
+    `event_id`, `captured_at` and `match_key` are frozen at revision 1. A later identity is a new revision of the
+    same event. Consumers upsert by revision and count an `event_id` once.
+
+    Attributes:
+        revision: 1, 2, ...
+        match_key: Kafka key: folded plate, or the camera for an unreadable plate.
+        resolved: the identity; None for an unreadable plate.
+        detections: how many detections the pass has taken in.
+        watermark: event time up to which the camera's reads are complete.
+        visit_id: site visit that the pass belongs to.
+    """
+
+    revision: int
+    match_key: str
+    resolved: Resolved | None = None
+    detections: int = 1
+    watermark: Micros | None = None
+    visit_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A measurement by an edge agent or camera (fps, latency_ms, dropped_frames, gpu_util, service_health, ...)."""
+
+    name: str
+    value: float
+    measured_at: Micros
+    unit: str | None = None
+    camera_id: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """A rule as it stood when it fired: `version` is the hash of its meaning."""
+
+    id: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionProof:
+    """A condition of a rule with the value that it saw, both as text."""
+
+    field: str
+    operator: str
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Why an alert fired.
+
+    Attributes:
+        event_ids: the sightings that made it fire; the last one is the trigger.
+        conditions: each condition that held, with the value it saw.
+        likelihood: probability that the reads came from the watchlisted plate, where one was matched.
+        matched_plate: the plate or pattern of the rule or watchlist that was hit.
+        suppressed: how many matches were held back by this rule and key since its last alert.
+    """
+
+    event_ids: tuple[str, ...]
+    conditions: tuple[ConditionProof, ...] = ()
+    likelihood: float | None = None
+    matched_plate: str | None = None
+    suppressed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One notification that an alert asks for.
+
+    Attributes:
+        type: channel: email, slack, webhook, sms, ...
+        params: the channel's parameters (``to``, ``url``, ...). ``${NAME}`` stands for a setting of the notifier:
+            secrets never travel on a topic.
+    """
+
+    type: str
+    params: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A rule fired.
+
+    Attributes:
+        alert_id: uuid5 of rule id, group and trigger: the same input gives the same alert.
+        severity: info, low, medium, high or critical.
+        fired_at: event time.
+        key: the group that it fired for: a plate, a camera, ...
+        captured_at: event time of the trigger sighting; the freshness gate measures from here.
+        actions: the notifications that it asks for.
+        context: the trigger's flat fields as text (`schemas.aliases`), for messages and lists.
+    """
+
+    alert_id: str
+    rule: RuleRef
+    severity: str
+    fired_at: Micros
+    key: str
+    message: str
+    captured_at: Micros
+    camera_id: str | None = None
+    site_id: str | None = None
+    plate_text: str | None = None
+    proof: Proof
+    images: Images = Images()
+    actions: tuple[Action, ...] = ()
+    freshness_s: float | None = None
+    context: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAction:
+    """What a person did with an alert.
+
+    Attributes:
+        action: acknowledge, resolve, silence or label.
+        label: with ``label``: false_positive, true_positive or free text.
+        until: with ``silence``: the end of it.
+    """
+
+    action_id: str
+    alert_id: str
+    action: str
+    actor: str
+    acted_at: Micros
+    label: str | None = None
+    note: str | None = None
+    until: Micros | None = None
+
+
+Outcome = Literal["delivered", "failed", "stale", "suppressed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of one notification.
+
+    Attributes:
+        notification_id: uuid5 of alert, channel and recipient.
+        outcome: delivered, failed (after all retries), stale (older than the freshness gate) or suppressed.
+        recipient: address or URL, without secrets.
+        attempts: tries that were made.
+        detail: the other side's answer, or why not.
+        captured_at: event time of the trigger.
+        settled_at: wall clock when the outcome was known.
+    """
+
+    notification_id: str
+    alert_id: str
+    rule_id: str
+    channel: str
+    recipient: str
+    outcome: str
+    attempts: int
+    detail: str | None = None
+    captured_at: Micros
+    settled_at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A Kafka record header."""
+
+    key: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A record that could not be handled, whole: replaying it needs nothing else.
+
+    Attributes:
+        dead_letter_id: uuid5 of topic, partition, offset and agent: the same failure is the same letter.
+        topic, partition, offset: where it stood.
+        recorded_at: Kafka timestamp of the original record.
+        key, value, headers: its original bytes.
+        agent: who could not handle it.
+        error_type: one of `schemas.errors.ErrorType`.
+        message: what was wrong, in words.
+        stack: traceback for unexpected errors.
+        retry_count: how often it has been replayed.
+        failed_at: wall clock of the failure.
+    """
+
+    dead_letter_id: str
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: Micros
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...] = ()
+    agent: str
+    error_type: str
+    message: str
+    stack: str | None = None
+    retry_count: int = 0
+    failed_at: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """A camera of the registry.
+
+    Attributes:
+        role: ``entry`` or ``exit`` for cameras that bound a site.
+        lateness_s: how late reads of this camera may arrive.
+        max_rate_per_s: detections a second above which it is sampled; None: no cap.
+    """
+
+    camera_id: str
+    site_id: str | None = None
+    name: str | None = None
+    location: Location | None = None
+    zone: str | None = None
+    direction: str | None = None
+    role: str | None = None
+    time_zone: str | None = None
+    lateness_s: float | None = None
+    max_rate_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchlistEntry:
+    """An entry of a watchlist.
+
+    Attributes:
+        plate: normalised plate, or a pattern with ``?`` (one character) and ``*`` (any run).
+        kind: ``deny`` (alert on it) or ``permit``.
+    """
+
+    list_id: str
+    entry_id: str
+    plate: str
+    kind: str = "deny"
+    region: str | None = None
+    vehicle_make: str | None = None
+    vehicle_color: str | None = None
+    reason: str | None = None
+    priority: str = "medium"
+    valid_from: Micros | None = None
+    valid_until: Micros | None = None
+    sites: tuple[str, ...] = ()

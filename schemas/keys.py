@@ -1,0 +1,38 @@
+"""Deterministic ids: the same input gives the same id, so that writing twice is writing once.
+
+All are version 5 UUIDs (RFC 9562, 5.5) in one namespace, of a text that starts with the kind of thing.
+"""
+
+from uuid import UUID, uuid5
+
+NAMESPACE = UUID("5b1f5b53-6f0c-5d6e-9d0b-0f1f6d1d6a01")
+
+
+def detection_id(camera_id: str, stream_started_at_us: int, track_id: str) -> str:
+    """Id of a detection, shared by its early and its final message."""
+    return _id("detection", camera_id, str(stream_started_at_us), track_id)
+
+
+def foreign_detection_id(topic: str, partition: int, offset: int) -> str:
+    """Id of a detection whose producer gave none: where it stands in the log."""
+    return _id("foreign", topic, str(partition), str(offset))
+
+
+def alert_id(rule_id: str, group: str, trigger: str) -> str:
+    """Id of an alert; the trigger is an event id or the start of a window."""
+    return _id("alert", rule_id, group, trigger)
+
+
+def notification_id(alert: str, channel: str, recipient: str) -> str:
+    """Id of a notification; also the idempotency key that receivers see."""
+    return _id("notification", alert, channel, recipient)
+
+
+def dead_letter_id(topic: str, partition: int, offset: int, agent: str) -> str:
+    """Id of a dead letter: the same record refused by the same agent is the same letter."""
+    return _id("dead-letter", topic, str(partition), str(offset), agent)
+
+
+def _id(kind: str, *parts: str) -> str:
+    # lengths in front keep ("a", "bc") and ("ab", "c") apart
+    return str(uuid5(NAMESPACE, kind + "".join(f"|{len(part)}:{part}" for part in parts)))

@@ -1,0 +1,181 @@
+"""The schema registry behind a port: Confluent's API over HTTP, and one in memory with the same conduct."""
+
+import json
+import threading
+from time import monotonic
+from typing import Any, Protocol
+
+import httpx
+from schema_registry.client import SchemaRegistryClient
+from schema_registry.client.errors import ClientError
+from schema_registry.client.schema import AvroSchema
+
+from schemas.errors import RegistryUnavailable, SchemaError, UnknownSchemaId
+
+UNKNOWN_ID_TTL_S = 30.0
+"""How long an id that the registry did not know is refused without asking again (random bytes would flood it)."""
+MAX_UNKNOWN_IDS = 10_000
+
+
+class SchemaRegistry(Protocol):
+    """What the codec needs of a registry. Implementations cache: an id never changes its schema."""
+
+    def register(self, subject: str, schema: dict[str, Any]) -> int:
+        """Id of the schema under the subject, registering it when it is new.
+
+        Raises:
+            SchemaError: it is incompatible with the subject's latest version, or no schema.
+            RegistryUnavailable: no answer.
+        """
+        ...
+
+    def schema_by_id(self, schema_id: int) -> dict[str, Any]:
+        """The schema with this id.
+
+        Raises:
+            UnknownSchemaId: the registry has none.
+            RegistryUnavailable: no answer.
+        """
+        ...
+
+    def is_compatible(self, subject: str, schema: dict[str, Any]) -> bool:
+        """Whether the schema may follow the subject's latest version (True for a new subject)."""
+        ...
+
+
+class HttpRegistry:
+    """A Confluent-compatible registry (Confluent, Apicurio, Karapace) through python-schema-registry-client.
+
+    Args:
+        url: base URL of the Confluent API.
+        timeout_s: for each request. The caller is often an event loop: an answer is awaited only at the first use of
+            an id, and the wait is short.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+        self.url = url.rstrip("/")
+        self._client = SchemaRegistryClient(url=self.url, timeout=httpx.Timeout(timeout_s))
+        self._ids: dict[tuple[str, str], int] = {}
+        self._schemas: dict[int, dict[str, Any]] = {}
+        self._unknown: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def register(self, subject: str, schema: dict[str, Any]) -> int:
+        """See `SchemaRegistry.register`."""
+        cache_key = (subject, json.dumps(schema, sort_keys=True))
+        known = self._ids.get(cache_key)
+        if known is not None:
+            return known
+        with self._lock:
+            try:
+                schema_id = self._client.register(subject, AvroSchema(schema))
+            except ClientError as error:
+                if error.http_code in (409, 422):
+                    raise SchemaError(
+                        f"{subject}: the registry at {self.url} refuses the schema: {error.message} "
+                        f"({error.server_traceback}). See `alpr schemas check`."
+                    ) from error
+                raise self._unavailable(error) from error
+            except (httpx.HTTPError, json.JSONDecodeError, KeyError) as error:
+                raise self._unavailable(error) from error
+            self._ids[cache_key] = schema_id
+            self._schemas[schema_id] = schema
+        return schema_id
+
+    def schema_by_id(self, schema_id: int) -> dict[str, Any]:
+        """See `SchemaRegistry.schema_by_id`."""
+        known = self._schemas.get(schema_id)
+        if known is not None:
+            return known
+        if self._unknown.get(schema_id, 0.0) > monotonic():
+            raise self._unknown_id(schema_id)
+        with self._lock:
+            try:
+                found = self._client.get_by_id(schema_id)
+            except ClientError as error:
+                if error.http_code in (400, 404):
+                    found = None
+                else:
+                    raise self._unavailable(error) from error
+            except (httpx.HTTPError, json.JSONDecodeError) as error:
+                raise self._unavailable(error) from error
+            if found is None:
+                if len(self._unknown) >= MAX_UNKNOWN_IDS:
+                    self._unknown.clear()
+                self._unknown[schema_id] = monotonic() + UNKNOWN_ID_TTL_S
+                raise self._unknown_id(schema_id)
+            raw = found.raw_schema
+            schema: dict[str, Any] = json.loads(raw) if isinstance(raw, str) else dict(raw)
+            self._schemas[schema_id] = schema
+        return schema
+
+    def is_compatible(self, subject: str, schema: dict[str, Any]) -> bool:
+        """See `SchemaRegistry.is_compatible`."""
+        try:
+            if subject not in self._client.get_subjects():
+                return True
+            return bool(self._client.test_compatibility(subject, AvroSchema(schema)))
+        except ClientError as error:
+            raise self._unavailable(error) from error
+        except httpx.HTTPError as error:
+            raise self._unavailable(error) from error
+
+    def subjects(self) -> list[str]:
+        """All subjects that the registry knows.
+
+        Raises:
+            RegistryUnavailable: no answer.
+        """
+        try:
+            return sorted(self._client.get_subjects())
+        except (ClientError, httpx.HTTPError) as error:
+            raise self._unavailable(error) from error
+
+    def set_backward(self, subject: str) -> None:
+        """Ask the registry to refuse versions that cannot read what the version before wrote.
+
+        Raises:
+            RegistryUnavailable: no answer.
+        """
+        try:
+            self._client.update_compatibility("BACKWARD", subject)
+        except (ClientError, httpx.HTTPError) as error:
+            raise self._unavailable(error) from error
+
+    def _unknown_id(self, schema_id: int) -> UnknownSchemaId:
+        return UnknownSchemaId(f"schema id {schema_id} is not in the registry at {self.url}")
+
+    def _unavailable(self, error: Exception) -> RegistryUnavailable:
+        return RegistryUnavailable(
+            f"no usable answer from the schema registry at {self.url} ({error!r}). Is it up? "
+            "`alpr stack status` tells; ALPR_REGISTRY_URL sets the address."
+        )
+
+
+class MemoryRegistry:
+    """A registry of this process alone, for unit tests and offline tools."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, str], int] = {}
+        self._schemas: dict[int, dict[str, Any]] = {}
+
+    def register(self, subject: str, schema: dict[str, Any]) -> int:
+        """See `SchemaRegistry.register`."""
+        text = json.dumps(schema, sort_keys=True)
+        known = self._ids.get((subject, text))
+        if known is None:
+            known = next((i for i, s in self._schemas.items() if s == schema), len(self._schemas) + 1)
+            self._ids[subject, text] = known
+            self._schemas[known] = schema
+        return known
+
+    def schema_by_id(self, schema_id: int) -> dict[str, Any]:
+        """See `SchemaRegistry.schema_by_id`."""
+        try:
+            return self._schemas[schema_id]
+        except KeyError:
+            raise UnknownSchemaId(f"schema id {schema_id} is not in this registry") from None
+
+    def is_compatible(self, subject: str, schema: dict[str, Any]) -> bool:  # noqa: ARG002  # the port's signature
+        """Everything follows everything: compatibility is the real registry's business."""
+        return True

@@ -1,0 +1,156 @@
+"""The topic catalogue: what every topic is called, carries, is keyed by and keeps."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas import events
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MIB = 1024 * 1024
+
+
+class Cleanup(StrEnum):
+    """Kafka's ``cleanup.policy``."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as ``alpr topics apply`` creates it.
+
+    Attributes:
+        name: Kafka name.
+        event: class of its values; None for a topic whose values are not Avro (rules: YAML text).
+        key: what the key is, in words for the docs.
+        partitions: fixed for the topic's life: RocksDB tables and co-partitioning hang on it.
+        retention_ms: how long records stay; None for compacted topics.
+        max_message_bytes: largest record that the broker takes.
+        doc: what it is for.
+    """
+
+    name: str
+    event: type | None
+    key: str
+    doc: str
+    partitions: int = 8
+    cleanup: Cleanup = Cleanup.DELETE
+    retention_ms: int | None = 7 * DAY_MS
+    max_message_bytes: int = 2 * MIB
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        """Registry subject of the values (Confluent's TopicNameStrategy)."""
+        return f"{self.name}-value"
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Kafka topic settings."""
+        config = {
+            "cleanup.policy": self.cleanup.value,
+            "max.message.bytes": str(self.max_message_bytes),
+            **self.extra,
+        }
+        if self.retention_ms is not None:
+            config["retention.ms"] = str(self.retention_ms)
+        return config
+
+
+DETECTED = Topic(
+    "alpr.plates.detected",
+    events.Detection,
+    key="camera_id",
+    doc="Detections as producers sent them: Avro or JSON, from the edge agent or any other camera.",
+    retention_ms=72 * HOUR_MS,  # so that a purge has an end
+    max_message_bytes=11 * MIB,
+)
+ROUTED = Topic(
+    "alpr.plates.routed",
+    events.Detection,
+    key="camera_id",
+    doc="Validated and enriched detections that have a plate, in order per camera.",
+    retention_ms=72 * HOUR_MS,
+)
+SIGHTINGS = Topic(
+    "alpr.events.plates",
+    events.Sighting,
+    key="plate match key, frozen at revision 1 (unreadable plates: camera_id)",
+    doc="Sightings: one event per pass of a vehicle at a camera, with revisions.",
+    retention_ms=30 * DAY_MS,
+)
+VEHICLES = Topic(
+    "alpr.events.vehicles", events.Detection, key="camera_id", doc="Vehicles that were seen without a plate."
+)
+METRICS = Topic(
+    "alpr.metrics",
+    events.Metric,
+    key="camera_id or node",
+    doc="Health of cameras and edge agents.",
+    retention_ms=DAY_MS,
+)
+ALERTS = Topic(
+    "alpr.alerts",
+    events.Alert,
+    key="rule id and group",
+    doc="Alerts with their proof.",
+    retention_ms=30 * DAY_MS,
+)
+ALERT_ACTIONS = Topic(
+    "alpr.alerts.actions",
+    events.AlertAction,
+    key="alert_id",
+    doc="What people did with alerts: acknowledge, resolve, silence, label.",
+    retention_ms=30 * DAY_MS,
+)
+NOTIFICATIONS = Topic(
+    "alpr.notifications",
+    events.Receipt,
+    key="alert_id",
+    doc="A receipt for each notification: delivered, failed, stale.",
+    retention_ms=30 * DAY_MS,
+)
+DLQ = Topic(
+    "alpr.dlq",
+    events.DeadLetter,
+    key="original topic and partition",
+    doc="Dead letters: records that could not be handled, with their original bytes.",
+    retention_ms=30 * DAY_MS,
+    max_message_bytes=12 * MIB,
+)
+CAMERAS = Topic(
+    "alpr.cameras",
+    events.Camera,
+    key="camera_id",
+    doc="Camera registry (compacted).",
+    partitions=1,
+    cleanup=Cleanup.COMPACT,
+    retention_ms=None,
+)
+WATCHLISTS = Topic(
+    "alpr.watchlists",
+    events.WatchlistEntry,
+    key="list and entry id",
+    doc="Watchlist entries (compacted).",
+    partitions=1,
+    cleanup=Cleanup.COMPACT,
+    retention_ms=None,
+)
+RULES = Topic(
+    "alpr.rules",
+    None,
+    key="rule file name",
+    doc="Rule files as YAML text (compacted); the text is what `alpr rules lint` accepts.",
+    partitions=1,
+    cleanup=Cleanup.COMPACT,
+    retention_ms=None,
+)
+
+CATALOGUE: tuple[Topic, ...] = (
+    *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, METRICS),
+    *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, DLQ),
+    *(CAMERAS, WATCHLISTS, RULES),
+)
+BY_NAME: dict[str, Topic] = {topic.name: topic for topic in CATALOGUE}
