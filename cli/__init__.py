@@ -1,0 +1,1 @@
+"""The `alpr` command. One module per subcommand; each is loaded when it is used."""

@@ -1,0 +1,60 @@
+# Every command here sets up what it needs. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := stream,edge,api,stack,dev
+STAMP := $(VENV)/.installed
+
+# what a user may say: make demo SOURCE=clip.mp4 KEEP=1
+SOURCE ?=
+KEEP ?=
+
+.PHONY: help setup doctor demo down test test-unit test-connected lint format bench docs clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 ...")'
+	@echo "Setting up $(VENV) (first time: about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+
+setup: $(STAMP) ## the virtual environment with every package that is needed here
+
+doctor: $(STAMP) ## what this machine lacks, and the command that mends it
+	@$(BIN)/alpr doctor
+
+demo: $(STAMP) ## camera to alert on real services (KEEP=1 leaves it running, SOURCE=FILE|RTSP-URL takes your own)
+	@$(BIN)/alpr demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(KEEP),--keep)
+
+down: $(STAMP) ## stop what `make demo KEEP=1` left running
+	@$(BIN)/alpr demo --down
+
+test: $(STAMP) ## unit and connected tests, on real servers that it starts and stops
+	@$(BIN)/python -m pytest tests/unit tests/connected
+
+test-unit: $(STAMP) ## the tests that need no server
+	@$(BIN)/python -m pytest tests/unit -q
+
+test-connected: $(STAMP) ## the tests on real servers
+	@$(BIN)/python -m pytest tests/connected
+
+lint: $(STAMP) ## ruff, mypy --strict and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## let ruff write the layout
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## size of a detection on the wire
+	@$(BIN)/python -m bench.wire_size
+
+clean: ## remove what was built in the checkout (caches and data outside stay)
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
