@@ -1,0 +1,1 @@
+"""`alpr demo`: the whole main job on real services, with figures that must add up."""
