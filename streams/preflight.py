@@ -1,0 +1,97 @@
+"""What a worker checks before it starts: that Kafka answers, that its topics are there, that its port is free."""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from schemas.errors import ConfigError, Unavailable
+from telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from streams.role_app import RoleApp
+
+ASK_TIMEOUT_S = 3.0
+PAUSE_S = 1.0
+log = get_logger(__name__)
+
+
+async def preflight(apps: Iterable["RoleApp"]) -> None:
+    """Wait for Kafka and the topics that the roles read, for as long as the settings say.
+
+    Raises:
+        Unavailable: Kafka does not answer; the message says where and what to do.
+        ConfigError: topics are missing, or the web port is taken.
+    """
+    apps = list(apps)
+    primary = apps[0]
+    if primary.conf.web_enabled:
+        check_port(primary.conf.web_bind, primary.conf.web_port)
+    needed = set().union(*(app.source_topics() for app in apps))
+    deadline = monotonic() + primary.settings.broker_wait_s
+    last_words = ""
+    while True:
+        try:
+            missing = needed - await asyncio.to_thread(_topics, primary)
+        except KafkaException as error:
+            problem: Unavailable | ConfigError = Unavailable(
+                f"Kafka at {primary.bootstrap} does not answer ({error.args[0].str()}). Start it with `alpr stack up`, "
+                "or set ALPR_KAFKA_BOOTSTRAP to where it is."
+            )
+        else:
+            if not missing:
+                return
+            problem = ConfigError(
+                f"Kafka at {primary.bootstrap} has no topic {', '.join(sorted(missing))}. Create the topics with "
+                "`alpr topics apply`."
+            )
+        left_s = deadline - monotonic()
+        if left_s <= 0:
+            raise problem
+        if str(problem) != last_words:
+            last_words = str(problem)
+            log.warning("waiting", problem=last_words, gives_up_in_s=round(left_s))
+        await asyncio.sleep(min(PAUSE_S, left_s))
+
+
+def _topics(app: "RoleApp") -> set[str]:
+    client = AdminClient(
+        {
+            "bootstrap.servers": app.bootstrap,
+            **app.kafka_security.librdkafka(),
+            "logger": _silent,  # it would print each refused connection
+            "log_level": 2,
+        }
+    )
+    return set(client.list_topics(timeout=ASK_TIMEOUT_S).topics)
+
+
+class _Silent:
+    """A logger for librdkafka that says nothing: the preflight says it better."""
+
+    def log(self, *_: object, **__: object) -> None:
+        """Swallow a message."""
+
+
+_silent = _Silent()
+
+
+def check_port(host: str, port: int) -> None:
+    """See that the pages can be served.
+
+    Raises:
+        ConfigError: another process has the port, or the address is not this machine's.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot serve /metrics, /health and /ready on {host}:{port} ({error.strerror}); another worker? "
+                "Set ALPR_WEB_PORT (and ALPR_WEB_BIND), or give --without-web."
+            ) from error

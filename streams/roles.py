@@ -1,0 +1,58 @@
+"""The composition root of the worker: one Faust app a role, the first selected one leads, the others start beside it."""
+
+from functools import cache
+from importlib import import_module
+
+import click
+from pydantic import ValidationError
+
+from schemas.endpoints import endpoints
+from schemas.errors import AlprError, ConfigError
+from streams.role import ROLES
+from streams.role_app import RoleApp
+from streams.security import KafkaSecurity
+from streams.settings import stream_settings
+from streams.web import add_pages
+
+
+@cache
+def role_app(name: str) -> RoleApp:
+    """The app of a role, for its agent modules to bind to: ``app = role_app("core")``.
+
+    Raises:
+        ConfigError: there is no such role.
+    """
+    if name not in ROLES:
+        raise ConfigError(f"no role {name!r}; known: {', '.join(ROLES)}")
+    settings = stream_settings()
+    return RoleApp(
+        ROLES[name], settings, endpoints().kafka_bootstrap, KafkaSecurity(), primary=name == settings.roles[0]
+    )
+
+
+@cache
+def worker_app() -> RoleApp:
+    """What ``faust -A streams`` runs: the first of ``ALPR_ROLES``, with the others as its companions.
+
+    Raises:
+        click.ClickException: settings are wrong; the command ends with the message alone.
+        Exception: whatever an agent module raises at import, as it is: a broken module must be seen.
+    """
+    try:
+        roles = stream_settings().roles
+        apps = [role_app(name) for name in roles]
+    except (AlprError, ValidationError) as error:
+        raise click.ClickException(str(error)) from error
+    for name in roles:
+        for module in ROLES[name].modules:
+            import_module(module)
+    return lead(apps)
+
+
+def lead(apps: list[RoleApp]) -> RoleApp:
+    """Make the first app the leader of the others."""
+    primary, *companions = apps
+    primary.companions = companions
+    add_pages(primary, apps)
+    import_module("streams.commands")  # takes the place of Faust's `agents`, `tables`
+    return primary

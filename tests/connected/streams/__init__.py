@@ -1,0 +1,1 @@
+"""The run transport against a real Kafka, with real worker processes that are hurt on purpose."""
