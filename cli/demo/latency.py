@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from cli.demo.census import Census
 from schemas.clock import MICROS_PER_MS
@@ -57,4 +58,4 @@ def sighting_to_delivery_ms(census: Census) -> list[float]:
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
