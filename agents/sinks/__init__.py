@@ -1,0 +1,1 @@
+"""Stores that events are kept in, behind one port (`agents.sinks.port.Sink`). Nothing here knows Faust."""
