@@ -93,9 +93,7 @@ def _pom(coordinates: tuple[str, ...], *, transitive: bool) -> str:
             fields["type"], fields["classifier"] = rest
         body = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in fields.items())
         if not transitive:
-            body += (
-                "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
-            )
+            body += "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
         parts.append(f"<dependency>{body}</dependency>")
     return (
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'

@@ -59,9 +59,7 @@ class ServiceStatus:
 class Stack:
     """One stack of servers on loopback."""
 
-    def __init__(
-        self, name: str = "local", *, services: Sequence[Service] = (), report: Report = silent
-    ) -> None:
+    def __init__(self, name: str = "local", *, services: Sequence[Service] = (), report: Report = silent) -> None:
         """Names the stack; nothing is touched yet.
 
         Args:
@@ -77,6 +75,7 @@ class Stack:
         self._services = tuple(services) or chosen()
         self._report = report
         self._state_path = self.folder / "stack.json"
+        self._lock_path = self.folder.with_name(f".{name}.lock")
         self._state_lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -125,18 +124,22 @@ class Stack:
                 raise
 
     def start_service(self, name: str) -> None:
-        """Starts one service again, on the ports and the data that it had.
+        """Starts one service, on the ports and the data that it had; one that never ran gets free ports.
 
         Raises:
+            UnknownService: there is no such service.
             StartFailed: it does not come up.
             PortTaken: somebody took one of its ports meanwhile.
+            StackError: it could not be fetched.
         """
-        service = CATALOGUE[name]
+        (service,) = chosen((name,))
         if self._running(name) is not None:
             return
-        with self._state_lock:
-            ports = self._state().ports.get(name) or dict(service.usual_ports)
-        _refuse_taken(service, ports)
+        _require_tools(service)
+        for artifact in service.artifacts():
+            artifact.ensure(self._report)
+        ports = self._state().ports.get(name) or {key: free_port() for key in service.usual_ports}
+        _await_free(service, ports)
         self._start_one(service, ports)
 
     def _start_one(self, service: Service, ports: dict[str, int]) -> None:
@@ -162,9 +165,7 @@ class Stack:
             f"{service.name} {service.version}: healthy on port {shown} after {time.monotonic() - started:.1f} s"
         )
 
-    def _wait_healthy(
-        self, service: Service, place: Place, child: subprocess.Popen[bytes], log_path: Path
-    ) -> None:
+    def _wait_healthy(self, service: Service, place: Place, child: subprocess.Popen[bytes], log_path: Path) -> None:
         deadline = time.monotonic() + service.start_timeout_s
         while True:
             code = child.poll()
@@ -238,12 +239,14 @@ class Stack:
             entry.process.kill()
             self._reap(name)
 
-    def destroy(self) -> None:
-        """Stops everything and removes the stack's data, logs and state."""
+    def destroy(self, *, keep_logs: bool = False) -> None:
+        """Stops everything and removes the stack's data and state, and its logs unless they are to be kept."""
         self.stop()
         for service in CATALOGUE.values():
             shutil.rmtree(service.folder(self.folder), ignore_errors=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep_logs:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._lock_path.unlink(missing_ok=True)
 
     def _stop_all(self, names: Sequence[str]) -> None:
         entries = self._state().services
@@ -291,7 +294,8 @@ class Stack:
         """
         ended = {}
         for name, entry in self._state().services.items():
-            if entry.process.is_alive():
+            # whoever stops a service on purpose says so in the state first: hence the second look
+            if entry.process.is_alive() or self._state().services.get(name) != entry:
                 continue
             child = self._children.get(name)
             code = child.poll() if child is not None and child.pid == entry.process.pid else None
@@ -324,7 +328,7 @@ class Stack:
         Raises:
             StackBusy: another one is at it.
         """
-        lock = file_lock(self.folder.with_name(f".{self.name}.lock"), wait=False)
+        lock = file_lock(self._lock_path, wait=False)
         try:
             lock.__enter__()
         except BlockingIOError as error:
@@ -373,10 +377,17 @@ def _status(name: str, entry: ServiceState) -> ServiceStatus:
     )
 
 
-def _refuse_taken(service: Service, ports: dict[str, int]) -> None:
-    taken = [_taken_text(service, key, port) for key, port in ports.items() if not is_free(port)]
-    if taken:
-        raise PortTaken("\n".join(taken))
+def _await_free(service: Service, ports: dict[str, int], patience_s: float = 5.0) -> None:
+    """Waits for ports that a server killed a moment ago still holds: the kernel frees them thread by thread.
+
+    Raises:
+        PortTaken: somebody else holds one.
+    """
+    deadline = time.monotonic() + patience_s
+    while taken := [_taken_text(service, key, port) for key, port in ports.items() if not is_free(port)]:
+        if time.monotonic() > deadline:
+            raise PortTaken("\n".join(taken))
+        time.sleep(_POLL_S)
 
 
 def _taken_text(service: Service, key: str, port: int) -> str:

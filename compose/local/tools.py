@@ -62,9 +62,7 @@ class Tool:
 def version_of(path: Path, version_args: tuple[str, ...]) -> Version:
     """The first dotted number that `path` prints about itself; () when it prints none or does not run."""
     try:
-        done = subprocess.run(
-            [path, *version_args], capture_output=True, text=True, timeout=30, check=False
-        )
+        done = subprocess.run([path, *version_args], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return parse_version(done.stdout + done.stderr)
@@ -129,9 +127,7 @@ GO = Tool(
     "apt-get install -y golang-go (1.24 or newer; on an older release: https://go.dev/dl)",
     "builds the S3 server and the mail server",
 )
-NODE = Tool(
-    "node", _on_path("node"), ("--version",), (20,), "apt-get install -y nodejs", "runs TimescaleDB"
-)
+NODE = Tool("node", _on_path("node"), ("--version",), (20,), "apt-get install -y nodejs", "runs TimescaleDB")
 NPM = Tool("npm", _on_path("npm"), ("--version",), (9,), "apt-get install -y npm", "fetches TimescaleDB")
 POSTGRES = Tool(
     "postgres",

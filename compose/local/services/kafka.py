@@ -13,6 +13,10 @@ from compose.local.tools import JAVA, MAVEN, Tool
 
 _VERSION = "4.1.0"
 _CLUSTER_ID = "QUxQUi1sb2NhbC1zdGFjaw"  # 16 bytes in base64url: "ALPR-local-stack"
+_LOGGING = tuple(
+    f"-Dorg.slf4j.simpleLogger.{key}={value}"
+    for key, value in {"defaultLogLevel": "warn", "showDateTime": "true", "dateTimeFormat": "HH:mm:ss.SSS"}.items()
+)
 _LARGEST_MESSAGE_BYTES = 13 * 1024 * 1024  # a dead letter of 12 MB plus its batch and headers
 
 
@@ -27,7 +31,7 @@ class Kafka(Service):
     stop_timeout_s: ClassVar[float] = 20.0
 
     def artifacts(self) -> tuple[Artifact, ...]:
-        """The broker's jars; slf4j-nop keeps its request log quiet."""
+        """The broker's jars; slf4j-simple writes warnings to the log file."""
         return (Artifact(self.name, self.version, "fetching jars (43 MB)", (MAVEN, JAVA), _fetch),)
 
     def prepare(self, place: Place) -> None:
@@ -62,7 +66,7 @@ class Kafka(Service):
         """The broker with a heap that a laptop has to spare."""
         return Launch(
             argv=[
-                *_java("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", classpath=self._jars()),
+                *_java("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", *_LOGGING, classpath=self._jars()),
                 "kafka.Kafka",
                 str(place.folder / "server.properties"),
             ],
@@ -78,9 +82,7 @@ class Kafka(Service):
         from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
-        client = AdminClient(
-            {"bootstrap.servers": place.address("kafka"), "log_level": 0, "socket.timeout.ms": 3000}
-        )
+        client = AdminClient({"bootstrap.servers": place.address("kafka"), "log_level": 0, "socket.timeout.ms": 3000})
         try:
             metadata = client.list_topics(timeout=3)
         except KafkaException as error:
@@ -97,7 +99,7 @@ class Kafka(Service):
 
 
 def _fetch(folder: Path) -> None:
-    maven_jars(folder, f"org.apache.kafka:kafka_2.13:{_VERSION}", "org.slf4j:slf4j-nop:1.7.36")
+    maven_jars(folder, f"org.apache.kafka:kafka_2.13:{_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
 
 
 def _java(*options: str, classpath: Path) -> list[str]:
@@ -125,6 +127,9 @@ def _properties(place: Place) -> dict[str, object]:
         "transaction.state.log.num.partitions": 4,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
+        # a killed broker may register again only once its old session has expired
+        "broker.session.timeout.ms": 4000,
+        "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
         "message.max.bytes": _LARGEST_MESSAGE_BYTES,
         "replica.fetch.max.bytes": _LARGEST_MESSAGE_BYTES,
@@ -133,5 +138,4 @@ def _properties(place: Place) -> dict[str, object]:
         "num.io.threads": 4,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
         "log.segment.bytes": 64 * 1024 * 1024,
-        "controlled.shutdown.enable": "false",  # nobody to hand partitions to
     }

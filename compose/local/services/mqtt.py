@@ -33,9 +33,7 @@ class Mqtt(Service):
 
     def launch(self, place: Place) -> Launch:
         """The broker in the foreground."""
-        return Launch(
-            argv=[str(MOSQUITTO.require()), "-c", str(place.folder / "mosquitto.conf")], environment={}
-        )
+        return Launch(argv=[str(MOSQUITTO.require()), "-c", str(place.folder / "mosquitto.conf")], environment={})
 
     def check(self, place: Place) -> None:
         """Connects as a client.

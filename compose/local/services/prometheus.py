@@ -24,9 +24,7 @@ class Prometheus(Service):
     def prepare(self, place: Place) -> None:
         """Writes the configuration (JSON is YAML)."""
         place.data.mkdir(parents=True, exist_ok=True)
-        jobs = [
-            {"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in _TARGETS.items()
-        ]
+        jobs = [{"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in _TARGETS.items()]
         configuration = {"global": {"scrape_interval": "5s"}, "scrape_configs": jobs}
         (place.folder / "prometheus.yml").write_text(json.dumps(configuration, indent=2))
 
