@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 from mode import Service
 
 from streams.security import KafkaSecurity
@@ -81,7 +81,7 @@ class Broadcast(Service):
         for listener in self._listeners:
             listener(key, value)
 
-    @Service.task  # type: ignore[untyped-decorator]  # mode's decorators are untyped
+    @Service.task
     async def _follow(self) -> None:
         while not self.should_stop:
             consumer = AIOKafkaConsumer(

@@ -3,25 +3,26 @@
 from collections.abc import Sequence
 from inspect import cleandoc
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any
 
 from faust.cli import agents as faust_agents
 from faust.cli import tables as faust_tables
-from faust.types import AgentT
+from faust.types import AgentT, AppT
 
 from streams.role_app import RoleApp
 
 
-def _apps(app: RoleApp) -> list[RoleApp]:
+def _apps(app: AppT) -> list[RoleApp]:
+    assert isinstance(app, RoleApp)
     return [app, *app.companions]
 
 
-class agents(faust_agents.agents):  # type: ignore[misc]  # noqa: N801 - the class name is the command's name
+class agents(faust_agents.agents):  # noqa: N801 - the class name is the command's name
     """List the agents of all roles."""
 
-    headers: ClassVar[Sequence[str]] = ["name", "role", "topic", "help"]
+    headers = ["name", "role", "topic", "help"]  # noqa: RUF012 - Faust declares it so
 
-    def agents(self, *, local: bool = False) -> list[AgentT]:
+    def agents(self, *, local: bool = False) -> list[AgentT[Any]]:
         """Agents of all roles, by role and name."""
         return [
             agent
@@ -30,18 +31,19 @@ class agents(faust_agents.agents):  # type: ignore[misc]  # noqa: N801 - the cla
             if self._maybe_topic(agent) or local
         ]
 
-    def agent_to_row(self, agent: AgentT) -> Sequence[str]:
+    def agent_to_row(self, agent: AgentT[Any]) -> Sequence[str]:
         """A row of the list."""
+        assert isinstance(agent.app, RoleApp)
         return [self._name(agent), agent.app.role.name, self._topic(agent), self._help(agent)]
 
-    def _help(self, agent: AgentT) -> str:
+    def _help(self, agent: AgentT[Any]) -> str:
         return cleandoc(agent.help or "no description").partition("\n")[0]
 
 
-class tables(faust_tables.tables):  # type: ignore[misc]  # noqa: N801 - the class name is the command's name
+class tables(faust_tables.tables):  # noqa: N801 - the class name is the command's name
     """List the tables of all roles."""
 
-    async def run(self, *args: Any, **kwargs: Any) -> None:
+    async def run(self) -> None:
         """Print them."""
         rows = [
             (table.name, app.role.name, table.changelog_topic_name, table.help or "no description")

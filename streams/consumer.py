@@ -9,9 +9,10 @@ docs/decisions/0101-partition-runs.md tells the whole story.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.exceptions import ImproperlyConfigured, ProducerSendError
+from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
@@ -19,6 +20,7 @@ from streams.ledger import RunLedger
 from streams.metrics import RoleMetrics
 from streams.outbox import DeliveryError, Outbox
 from streams.pace import FetchPace, cut
+from streams.producer import RunProducer
 from streams.run import Changes, Output, Record, Run, RunFailed
 from streams.table import RunTable
 
@@ -28,15 +30,15 @@ if TYPE_CHECKING:
 CUT_SHORT_S = 0.05  # a fetch that leaves topics out looks again after this
 
 
-class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are untyped
+class RunConsumer(driver.Consumer):
     """Delivery, acknowledgement and commit of runs. Topics without the ``run`` codec keep Faust's way."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         conf = self.app.conf
-        if not conf.stream_wait_empty or conf.processing_guarantee.name != "AT_LEAST_ONCE":
+        if not conf.stream_wait_empty or self.in_transaction:
             raise ImproperlyConfigured("runs need stream_wait_empty=True (it hands over cleanly) and at_least_once")
-        options: RunOptions = self.transport.options
+        options: RunOptions = self.transport.options  # type: ignore[attr-defined]  # of RunTransport
         self.options = options
         self.ledger = RunLedger(options.runs_in_flight, options.in_flight_bytes)
         self.pace = FetchPace(options.coalesce_ms / 1000)
@@ -46,8 +48,8 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
     @property
     def outbox(self) -> Outbox:
         """The way out, shared with the producer service."""
-        outbox: Outbox = self.app.producer.outbox
-        return outbox
+        assert isinstance(self.app.producer, RunProducer)
+        return self.app.producer.outbox
 
     @property
     def run_topics(self) -> frozenset[str]:
@@ -60,7 +62,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
 
     def staged_keys(self) -> int:
         """Changed keys that wait for a checkpoint."""
-        return sum(table.data.staged for table in self.run_tables())
+        return sum(table.store.staged for table in self.run_tables())
 
     def committed(self, tp: TP) -> int | None:
         """The offset that is committed for a partition; None before the first commit of the group."""
@@ -69,7 +71,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
 
     # -- fetching
 
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> dict[TP, list[Any]]:
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:  # noqa: ASYNC109 - Faust's
         """Fetch, but not from topics that have enough runs in flight, and not too eagerly."""
         ledger = self.ledger
         ledger.changed.clear()
@@ -86,13 +88,13 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
             if not active_partitions:
                 await self.wait_first(ledger.changed.wait(), timeout=timeout)
                 return {}
-        records: dict[TP, list[Any]] = await super()._getmany(active_partitions, timeout)
+        records = await super()._getmany(active_partitions, timeout)
         delay_s = self.pace.after(sum(map(len, records.values())))
         if delay_s and not self.app.in_recovery:
             await asyncio.sleep(delay_s)
         return records
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's
         """Faust's getmany with runs. Its caller delivers each message and stops waiting when the flow stops.
 
         Records that a stopped flow leaves behind are simply dropped: flow stops only for a rebalance, and a
@@ -113,7 +115,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
             else:
                 yield tp, self._to_message(tp, item)
 
-    def _cut(self, records: dict[TP, list[Any]]) -> dict[TP, list[Any]]:
+    def _cut(self, records: RecordMap) -> dict[TP, list[Any]]:
         options = self.options
         return {
             tp: list(cut(batch, options.run_records, options.run_bytes)) if tp.topic in self._run_topics else batch
@@ -125,7 +127,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
         last: Any = records[-1]
         message = ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
-            [], None, run, None, 0, 0, tp, generation_id=generation,
+            [], None, cast("bytes", run), None, 0, 0, tp, generation_id=generation,
         )  # fmt: skip
         self.ledger.deliver(message)
         self.metrics.run_records.observe(len(records))
@@ -143,7 +145,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
             return False
         self.ledger.check_turn(run)
         for table, values in changes.items():
-            table.data.stage(run.tp.partition, values)
+            table.store.stage(run.tp.partition, values)
         self.outbox.put(outputs)
         self.ledger.finish(run)
         self.metrics.finished(run.tp.topic, len(run))
@@ -184,7 +186,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
             if not offsets:
                 return False
             for table in tables:
-                table.data.freeze()
+                table.store.freeze()
             await self._handle_attached(offsets)
             await self.app.producer.flush()  # raises if any delivery failed
             if tables and not await self._prove_membership(offsets):
@@ -202,7 +204,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
         finally:
             if still_ours():
                 for table in tables:
-                    table.data.thaw()
+                    table.store.thaw()
 
     async def _prove_membership(self, tps: Iterable[TP]) -> bool:
         """Commit the offsets that are committed already: the coordinator refuses when others own the partitions.
@@ -225,7 +227,7 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
         subscriptions: dict[str, list[bool]] = {}
         for channel in self.app.topics:
             for topic in channel.topics:
-                subscriptions.setdefault(topic, []).append(channel.value_serializer == "run")
+                subscriptions.setdefault(topic, []).append(getattr(channel, "value_serializer", None) == "run")
         for topic, in_runs in subscriptions.items():
             if any(in_runs) and len(in_runs) > 1:
                 raise ImproperlyConfigured(
@@ -278,4 +280,4 @@ class RunConsumer(driver.Consumer):  # type: ignore[misc]  # Faust's drivers are
     def _forget_runs(self) -> None:
         self.ledger.clear()
         for table in self.run_tables():
-            table.data.drop_changes()
+            table.store.drop_changes()

@@ -36,8 +36,8 @@ def readiness(app: "RoleApp") -> Readiness:
     partitions = 0
     if not app.is_running:
         waiting.append("start")
-    elif app.rebalancing or not app.tables.recovery.completed.is_set():
-        waiting.append("rebalance" if app.tables.recovery.completed.is_set() else "assignment and recovery of tables")
+    elif not app.is_recovered:
+        waiting.append("assignment and recovery of tables")
     else:
         partitions = sum(tp.topic not in app.tables.changelog_topics for tp in app.consumer.assignment())
     waiting += [f"broadcast {state.topic}" for state in app.broadcasts if not state.is_ready]

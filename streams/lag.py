@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 from faust.exceptions import ConsumerNotStarted
 from mode import Service
 
@@ -65,7 +65,7 @@ class LagWatch(Service):
         """Whether the latest measurement is fresh."""
         return monotonic() - self.latest.measured_at < 3 * self.interval_s + ASK_TIMEOUT_S
 
-    @Service.task  # type: ignore[untyped-decorator]  # mode's decorators are untyped
+    @Service.task
     async def _watch(self) -> None:
         while not self.should_stop:
             await self.sleep(self.interval_s)
@@ -76,22 +76,22 @@ class LagWatch(Service):
                 continue
             if measured is not None:
                 self.latest = measured
-                consumer = self.app.consumer
+                consumer = self.app.run_consumer
                 consumer.metrics.lag(measured.records)
                 consumer.metrics.staged_keys.set(consumer.staged_keys())
                 consumer.metrics.unacknowledged.set(consumer.outbox.unacknowledged)
 
     async def _measure(self) -> Lag | None:
-        app = self.app
-        if not app.consumer.started or app.rebalancing:
+        app, consumer = self.app, self.app.run_consumer
+        if not consumer.started or app.rebalancing:
             return None
-        partitions = {tp for tp in app.consumer.assignment() if tp.topic not in app.tables.changelog_topics}
+        partitions = {tp for tp in consumer.assignment() if tp.topic not in app.tables.changelog_topics}
         if not partitions:
             return Lag({}, monotonic())
-        ends = await app.consumer.highwaters(*partitions)
-        committed = {tp: app.consumer.committed(tp) for tp in partitions}
+        ends = await consumer.highwaters(*partitions)
+        committed = {tp: consumer.committed(tp) for tp in partitions}
         unread = [tp for tp, offset in committed.items() if offset is None]
-        starts = await app.consumer.earliest_offsets(*unread) if unread else {}
+        starts = await consumer.earliest_offsets(*unread) if unread else {}
         records = {
             (tp.topic, tp.partition): max(0, (ends.get(tp) or 0) - (committed[tp] or starts.get(tp) or 0))
             for tp in partitions

@@ -35,7 +35,7 @@ class RunLedger:
 
     def deliver(self, message: "Message") -> None:
         """Note a message, whose value is the run, before it goes to the agent."""
-        run: Run = message.value
+        run = run_of(message)
         self.starts.setdefault(run.tp, run.first)
         self._lanes[run.tp].append(message)
         self.runs[run.tp.topic] += 1
@@ -52,7 +52,7 @@ class RunLedger:
             RunFailed: a run before it was left unfinished, or this one is finished already.
         """
         lane = self._lanes[run.tp]
-        if not lane or lane[0].value is not run:
+        if not lane or run_of(lane[0]) is not run:
             head = lane[0].value if lane else "none open"
             raise RunFailed(f"{run!r} is not the next run to finish ({head!r} is)")
 
@@ -71,7 +71,7 @@ class RunLedger:
             RunFailed: an agent's body ended without finishing its run.
         """
         for lane in self._lanes.values():
-            if lane and lane[0].acked and not lane[0].value.stale:
+            if lane and lane[0].acked and not run_of(lane[0]).stale:
                 raise RunFailed(f"an agent ended without finishing {lane[0].value!r}")
 
     def begin_revoking(self) -> None:
@@ -82,10 +82,16 @@ class RunLedger:
         """Forget everything at a rebalance: whatever is not committed will be delivered again."""
         for lane in self._lanes.values():
             for message in lane:
-                message.value.stale = True
+                run_of(message).stale = True
         self.epoch += 1
         self.revoking.set()
         self.revoking = asyncio.Event()
         for table in (self._lanes, self.starts, self.positions, self.runs, self.bytes):
             table.clear()
         self.changed.set()
+
+
+def run_of(message: "Message") -> Run:
+    """The run that a message carries as its value."""
+    assert isinstance(message.value, Run)
+    return message.value

@@ -1,5 +1,7 @@
 """The stream metrics of one role: the labels of `telemetry.metrics` bound once, off the hot path."""
 
+from prometheus_client import Counter
+
 from telemetry import metrics
 
 
@@ -18,7 +20,7 @@ class RoleMetrics:
         self.unacknowledged = metrics.STREAM_UNACKNOWLEDGED.labels(role)
         self.rebalances = metrics.STREAM_REBALANCES.labels(role)
         self.ready = metrics.STREAM_READY.labels(role)
-        self._records: dict[str, metrics.Counter] = {}
+        self._records: dict[str, Counter] = {}
         self._lag_labels: set[tuple[str, int]] = set()
 
     def finished(self, topic: str, records: int) -> None:

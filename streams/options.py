@@ -1,7 +1,7 @@
 """What can be turned on the transport, as it stands in the broker URL: ``runs+kafka://host:9092?run_records=2000``."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from schemas.errors import ConfigError
 
@@ -49,7 +49,9 @@ class RunOptions:
         Raises:
             ConfigError: a name is unknown or a value is no number.
         """
-        kinds = {field.name: type(field.default) for field in fields(cls)}
+        kinds: dict[str, type[str] | type[int] | type[float]] = {
+            name: type(value) for name, value in asdict(cls()).items()
+        }
         unknown = query.keys() - kinds.keys()
         if unknown:
             raise ConfigError(

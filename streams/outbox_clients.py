@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 from confluent_kafka import KafkaException, Producer
 
 from streams.outbox import Outbox, Parcel

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from faust.exceptions import ImproperlyConfigured
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 
+from streams.options import RunOptions
 from streams.outbox import Outbox
 from streams.outbox_clients import AiokafkaOutbox, ConfluentOutbox
 
 
-class TrackedBuffer(ProducerBuffer):  # type: ignore[misc]  # Faust's transport is untyped
+class TrackedBuffer(ProducerBuffer):
     """Faust's buffer for ``topic.send`` and plain tables, which also knows about the record in its hands."""
 
     sending = 0
@@ -25,18 +26,20 @@ class TrackedBuffer(ProducerBuffer):  # type: ignore[misc]  # Faust's transport 
             self.sending -= 1
 
 
-class RunProducer(driver.Producer):  # type: ignore[misc]  # Faust's drivers are untyped
+class RunProducer(driver.Producer):
     """Faust's producer with an outbox. Faust's own setting ``broker_producer`` is never used by Faust 0.15."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.buffer = TrackedBuffer(loop=self.loop, beacon=self.beacon)
+        self.buffer = self._tracked = TrackedBuffer(loop=self.loop, beacon=self.beacon)
         self.buffer.app = self.app
         self.outbox: Outbox = self._new_outbox()
         self._plain_sends: set[asyncio.Future[Any]] = set()
 
     def _new_outbox(self) -> Outbox:
-        options = self.transport.options
+        transport = self.transport
+        assert isinstance(transport, driver.Transport)
+        options: RunOptions = transport.options  # type: ignore[attr-defined]  # of RunTransport
         if options.producer == "aiokafka":
             return AiokafkaOutbox(self, options.max_unacknowledged)
         security = getattr(self.app, "kafka_security", None)
@@ -45,7 +48,7 @@ class RunProducer(driver.Producer):  # type: ignore[misc]  # Faust's drivers are
                 "broker_credentials cannot be handed to librdkafka: give the app a kafka_security "
                 "(streams.security.KafkaSecurity), or use producer=aiokafka in the broker URL"
             )
-        bootstrap = ",".join(driver.server_list(self.transport.url, self.transport.default_port))
+        bootstrap = ",".join(driver.server_list(transport.url, transport.default_port))
         return ConfluentOutbox(
             {"bootstrap.servers": bootstrap, **(security.librdkafka() if security else {})},
             linger_ms=self.linger_ms,
@@ -68,8 +71,8 @@ class RunProducer(driver.Producer):  # type: ignore[misc]  # Faust's drivers are
         await self.outbox.stop()
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
-        """Send one record the plain way (``topic.send``), and remember its delivery for `flush`."""
-        future = await super().send(*args, **kwargs)
+        """Send one record the plain way, as ``topic.send`` does. `flush` waits for its delivery."""
+        future = cast("asyncio.Future[Any]", await super().send(*args, **kwargs))
         self._plain_sends.add(future)
         future.add_done_callback(self._plain_delivered)
         return future
@@ -81,15 +84,15 @@ class RunProducer(driver.Producer):  # type: ignore[misc]  # Faust's drivers are
             self.outbox.fail(error)
 
     async def flush(self) -> None:
-        """Return when Kafka has everything. (Faust's buffer.flush gives up after 0.1 s without progress.)
+        """Return when Kafka has everything. Faust's own gives up after 0.1 s without progress.
 
         Raises:
             DeliveryError: a record was refused, now or before.
         """
         if self._producer is None:
             return
-        while self.buffer.size or self.buffer.sending:
-            await self.buffer.flush()
+        while self._tracked.size or self._tracked.sending:
+            await self._tracked.flush()
             await asyncio.sleep(0)
         while self._plain_sends:
             await asyncio.wait(set(self._plain_sends))

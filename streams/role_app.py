@@ -6,10 +6,12 @@ from typing import Any
 
 import faust
 from faust.exceptions import ImproperlyConfigured
+from faust.tables.manager import TableManager
 from faust.types import AgentT, ServiceT, TopicT
 from yarl import URL
 
 from streams.broadcast import Broadcast
+from streams.consumer import RunConsumer
 from streams.lag import LagWatch
 from streams.role import Role
 from streams.run import RunFailed, RunRevoked
@@ -27,7 +29,7 @@ log = get_logger(__name__)
 REQUEST_TIMEOUT_S = 90.0
 
 
-class RoleApp(faust.App):  # type: ignore[misc]  # Faust's app class is untyped
+class RoleApp(faust.App):
     """A role as a Faust app (consumer group ``alpr-<role>``). Building it connects to nothing.
 
     Args:
@@ -117,8 +119,8 @@ class RoleApp(faust.App):  # type: ignore[misc]  # Faust's app class is untyped
             self, name=name, key_type=bytes, value_type=bytes, partitions=partitions, changelog_topic=changelog,
             help=help, options=options, beacon=self.beacon,
         )  # fmt: skip
-        added: RunTable = self.tables.add(table)
-        return added
+        self.tables.add(table)
+        return table
 
     def broadcast(self, topic: str) -> Broadcast:
         """A compacted topic that every worker of this role holds whole, as `Broadcast`.
@@ -129,7 +131,7 @@ class RoleApp(faust.App):  # type: ignore[misc]  # Faust's app class is untyped
         self.broadcasts.append(broadcast)
         return broadcast
 
-    def agent(self, channel: Any = None, *, concurrency: int = 1, **options: Any) -> Callable[[Any], AgentT]:
+    def agent(self, channel: Any = None, *, concurrency: int = 1, **options: Any) -> Callable[[Any], AgentT[Any]]:
         """As in Faust, for one instance: runs of a partition are finished in order.
 
         Raises:
@@ -137,10 +139,22 @@ class RoleApp(faust.App):  # type: ignore[misc]  # Faust's app class is untyped
         """
         if concurrency != 1:
             raise ImproperlyConfigured("an agent of runs has concurrency=1: runs of a partition are finished in order")
-        decorate: Callable[[Any], AgentT] = super().agent(channel, concurrency=concurrency, **options)
+        decorate: Callable[[Any], AgentT[Any]] = super().agent(channel, concurrency=concurrency, **options)
         return decorate
 
     # -- what the transport and the pages ask
+
+    @property
+    def run_consumer(self) -> RunConsumer:
+        """The role's consumer."""
+        assert isinstance(self.consumer, RunConsumer)
+        return self.consumer
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether partitions are assigned and their tables are up to date."""
+        assert isinstance(self.tables, TableManager)
+        return self.tables.recovery.completed.is_set() and not self.rebalancing
 
     @property
     def may_deliver(self) -> bool:
@@ -190,7 +204,7 @@ class RoleApp(faust.App):  # type: ignore[misc]  # Faust's app class is untyped
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         super()._create_directories()
 
-    async def _on_agent_error(self, agent: AgentT, exc: BaseException) -> None:
+    async def _on_agent_error(self, agent: AgentT[Any], exc: BaseException) -> None:
         """An agent's body raised. Faust would acknowledge and go on; we stop before anything is lost."""
         if isinstance(exc, RunRevoked):
             log.info("run given up", agent=agent.name, reason=str(exc))

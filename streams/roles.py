@@ -1,4 +1,4 @@
-"""The composition root of the worker: one Faust app a role, the first selected one leads, the others start beside it."""
+"""Composition root of the worker: one Faust app a role; the first selected one leads, the others start beside it."""
 
 from functools import cache
 from importlib import import_module
@@ -17,7 +17,7 @@ from streams.web import add_pages
 
 @cache
 def role_app(name: str) -> RoleApp:
-    """The app of a role, for its agent modules to bind to: ``app = role_app("core")``.
+    """The app of a role, one per process, for its agent modules to bind to.
 
     Raises:
         ConfigError: there is no such role.
@@ -41,7 +41,10 @@ def worker_app() -> RoleApp:
     try:
         roles = stream_settings().roles
         apps = [role_app(name) for name in roles]
-    except (AlprError, ValidationError) as error:
+    except ValidationError as error:
+        wrong = [f"ALPR_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
+        raise click.ClickException("\n".join(wrong)) from error
+    except AlprError as error:
         raise click.ClickException(str(error)) from error
     for name in roles:
         for module in ROLES[name].modules:

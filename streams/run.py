@@ -78,7 +78,7 @@ class RunKeeper(Protocol):
         """See `Run.finish`."""
 
 
-class RunCodec(Codec):  # type: ignore[misc]  # Faust's codec base is untyped
+class RunCodec(Codec):
     """``app.topic(..., value_serializer='run')`` asks the transport to deliver the topic in runs."""
 
     def _loads(self, run: Any) -> Any:

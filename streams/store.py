@@ -12,7 +12,7 @@ PartitionChanges = dict[int, dict[bytes, bytes | None]]
 """partition -> key -> value, or None for a deleted key"""
 
 
-class RunStore(rocksdb.Store):  # type: ignore[misc]  # Faust's store classes are untyped
+class RunStore(rocksdb.Store):
     """Three layers, read from the top: changes since the last checkpoint, changes being checkpointed, RocksDB.
 
     Why not write RocksDB at once: state that survives a crash while the output it stands for did not is a lost
@@ -124,8 +124,8 @@ class RunStore(rocksdb.Store):  # type: ignore[misc]  # Faust's store classes ar
     def _contains(self, key: bytes) -> bool:
         return self._get(key) is not None
 
-    def _set(self, key: bytes, value: bytes | None) -> None:
+    def _set(self, key: bytes, value: bytes | None) -> None:  # noqa: ARG002 - refused whatever they are
         raise TypeError("write through run.finish(changes)")
 
-    def _del(self, key: bytes) -> None:
+    def _del(self, key: bytes) -> None:  # noqa: ARG002 - refused whatever it is
         raise TypeError("write through run.finish(changes)")

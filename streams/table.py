@@ -7,9 +7,10 @@ from faust.tables.table import Table
 
 from streams.outbox import Outbox
 from streams.run import Output, Run
+from streams.store import RunStore
 
 
-class RunTable(Table):  # type: ignore[misc]  # Faust's table classes are untyped
+class RunTable(Table[bytes, bytes]):
     """Bytes to bytes, partitioned like the topic whose runs change it. `RoleApp.run_table` makes one.
 
     `tables.state.StateTable` gives it types.
@@ -19,14 +20,19 @@ class RunTable(Table):  # type: ignore[misc]  # Faust's table classes are untype
         # not by `store=`: Faust tests the URL for truth, and yarl calls "runs+rocksdb://" empty
         return self._new_store_by_url("runs+rocksdb://")
 
+    @property
+    def store(self) -> RunStore:
+        """Where the values are, staged and durable."""
+        assert isinstance(self.data, RunStore)
+        return self.data
+
     def get_many(self, run: Run, keys: Iterable[bytes]) -> dict[bytes, bytes | None]:
         """Values of the keys in the run's partition, with one read; None for a key that is not there."""
-        found: dict[bytes, bytes | None] = self.data.get_many(run.tp.partition, keys)
-        return found
+        return self.store.get_many(run.tp.partition, keys)
 
     def scan(self, run: Run, start: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values of the run's partition, in key order, from `start` up to `stop` (not included)."""
-        return self.data.scan(run.tp.partition, start, stop)  # type: ignore[no-any-return]  # an untyped store
+        return self.store.scan(run.tp.partition, start, stop)
 
     async def checkpoint(self, outbox: Outbox, still_ours: Callable[[], bool]) -> None:
         """Make the frozen changes durable: changelog first, then RocksDB with the changelog's offset.
@@ -39,7 +45,7 @@ class RunTable(Table):  # type: ignore[misc]  # Faust's table classes are untype
             DeliveryError: a changelog record was refused.
         """
         offsets: dict[int, int] = {}
-        frozen = self.data.frozen
+        frozen = self.store.frozen
         topic: str = self.changelog_topic_name
 
         def delivered(partition: int, offset: int) -> None:
@@ -50,12 +56,12 @@ class RunTable(Table):  # type: ignore[misc]  # Faust's table classes are untype
         await outbox.flush()
         if still_ours():
             for partition in frozen:
-                self.data.persist(partition, offsets[partition])
+                self.store.persist(partition, offsets[partition])
 
-    def on_key_set(self, key: Any, value: Any) -> None:
+    def on_key_set(self, key: Any, value: Any) -> None:  # noqa: ARG002 - refused whatever they are
         """Refused: a change outside of a run has no offset to become durable with."""
         raise TypeError("write through run.finish(changes)")
 
-    def on_key_del(self, key: Any) -> None:
+    def on_key_del(self, key: Any) -> None:  # noqa: ARG002 - refused whatever it is
         """Refused, as `on_key_set`."""
         raise TypeError("write through run.finish(changes)")

@@ -9,7 +9,7 @@ from streams.options import RunOptions
 from streams.producer import RunProducer
 
 
-class RunTransport(driver.Transport):  # type: ignore[misc]  # Faust's drivers are untyped
+class RunTransport(driver.Transport):
     """Options stand in the broker URL; see `streams.options.RunOptions`."""
 
     Consumer = RunConsumer

@@ -4,7 +4,6 @@ import faulthandler
 import logging
 import os
 import signal
-import sys
 import threading
 from typing import Any
 
@@ -23,7 +22,7 @@ EXIT_FORCED = 3
 log = get_logger(__name__)
 
 
-class StreamWorker(faust.Worker):  # type: ignore[misc]  # Faust's worker class is untyped
+class StreamWorker(faust.Worker):
     """Faust's worker for apps of roles. A crash of any role ends the process with status 1."""
 
     app: RoleApp
@@ -70,7 +69,7 @@ class StreamWorker(faust.Worker):  # type: ignore[misc]  # Faust's worker class 
 
         def end(*_: Any) -> None:
             log.error("still running after the stop time-out; ending now", timeout_s=timeout_s)
-            faulthandler.dump_traceback(file=sys.__stderr__)
+            faulthandler.dump_traceback(file=2)  # stderr
             os._exit(EXIT_FORCED)
 
         self._watchdog = threading.Timer(timeout_s, end)

@@ -1,10 +1,13 @@
 """State of deduplication: the passes of a camera that are still open, and how they lie in the table.
 
-One value per camera: a line of JSON with what finding a pass needs, then a line of JSON for the contents of each
-pass. Contents are decoded only when a read joins the pass, so a camera with many open passes costs one small line.
+One value per camera, so that no crash can cut it in two: a line of JSON with what finding a pass needs, then the
+contents of the passes, which are decoded only when a read joins the pass. Contents hold detections as the bytes in
+which they came: these are compact, they need no encoding, and the schema id in front keeps them readable when the
+contract moves on.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +36,7 @@ class Contents:
         votes: weighted characters of all plates, by number of characters.
         folds: folded plate text -> number of detections that read it.
         best: the detection whose plate is the most certain one; a sighting shows what it observed.
+        best_value: the bytes that `best` came in.
         vehicle: the fullest description of the vehicle.
         images: the fullest set of images.
         images_rank: how it was chosen: number of images, confidence of the plate, event_id.
@@ -45,9 +49,14 @@ class Contents:
     votes: Votes
     folds: dict[str, int]
     best: Detection
+    best_value: bytes
     vehicle: Vehicle | None
     images: Images
     images_rank: tuple[int, float, str]
+
+
+LoadContents = Callable[[bytes], Contents]
+"""Decodes the stored contents of one pass or detection."""
 
 
 @dataclass(slots=True)
@@ -85,52 +94,54 @@ class Pass:
     unsent: bool = False
     _settled: Contents | None = None
     _early: dict[str, Contents] = field(default_factory=dict)
-    _stored: bytes | None = None
+    _stored: list[bytes] | None = None
+    _load: LoadContents | None = None
 
     @property
     def settled(self) -> Contents | None:
         """Contents of the final detections; None while there is none."""
-        self._load()
+        self._loaded()
         return self._settled
 
     @property
     def early(self) -> dict[str, Contents]:
         """Contents of each detection whose final message is still to come. Not to be changed: `set_contents`."""
-        self._load()
+        self._loaded()
         return self._early
 
     def set_contents(self, settled: Contents | None, early: dict[str, Contents]) -> None:
         """Replace the contents."""
-        self._settled, self._early, self._stored = settled, early, None
-
-    def contents_line(self) -> bytes:
-        """The contents as one line of JSON; as it was read where nothing changed."""
-        if self._stored is None:
-            settled = None if self._settled is None else _contents_to_json(self._settled)
-            early = {event_id: _contents_to_json(contents) for event_id, contents in self._early.items()}
-            self._stored = _dump([settled, early])
-        return self._stored
-
-    @classmethod
-    def from_lines(cls, header: list[Any], contents: bytes) -> "Pass":
-        """A pass of its part of the first line and its own line; the latter is kept for later."""
-        found = cls(*header)
-        found._stored = contents
-        return found
+        self._settled, self._early, self._stored, self._load = settled, early, None, None
 
     def header(self) -> list[Any]:
-        """Its part of the first line: the public attributes in order."""
+        """Its part of the first line: the public attributes in order, then the sizes of its contents."""
         return [
             *(self.event_id, self.captured_at, self.match_key, self.revision, self.text),
             *(self.first_seen_at, self.last_seen_at, self.touched_at),
             *(self.folds, self.tracks, self.finals, self.earlies, self.unsent),
+            [len(stored) for stored in self.stored()],
         ]
 
-    def _load(self) -> None:
-        if self._settled is None and not self._early and self._stored is not None:
-            settled, early = json.loads(self._stored)
-            self._settled = None if settled is None else _contents_from_json(settled)
-            self._early = {event_id: _contents_from_json(contents) for event_id, contents in early.items()}
+    def stored(self) -> list[bytes]:
+        """The contents as bytes, settled ones (or none) first; as they were read where nothing has changed."""
+        if self._stored is None:
+            self._stored = [_contents_to_bytes(self._settled), *map(_contents_to_bytes, self._early.values())]
+        return self._stored
+
+    @classmethod
+    def from_stored(cls, header: list[Any], stored: list[bytes], load: LoadContents) -> "Pass":
+        """A pass of its part of the first line and the bytes of its contents, which stay undecoded."""
+        found = cls(*header[:-1])
+        found._stored, found._load = stored, load
+        return found
+
+    def _loaded(self) -> None:
+        if self._load is None or self._stored is None:
+            return
+        settled, *early = self._stored
+        load, self._load = self._load, None
+        self._settled = load(settled) if settled else None
+        self._early = {event_id: load(one) for event_id, one in zip(self.earlies, early, strict=True)}
 
 
 @dataclass(slots=True)
@@ -153,36 +164,61 @@ class CameraPasses:
     def encode(self) -> bytes:
         """The table value."""
         head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, [item.header() for item in self.passes]]
-        return b"\n".join([_dump(head), *(item.contents_line() for item in self.passes)])
+        stored = [part for item in self.passes for part in item.stored()]
+        return b"".join([_dump(head), b"\n", *stored])
 
     @classmethod
-    def decode(cls, value: bytes | None) -> "CameraPasses":
+    def decode(cls, value: bytes | None, load: LoadContents) -> "CameraPasses":
         """The state of a table value; None is a camera that was never seen.
+
+        Args:
+            value: what `encode` gave.
+            load: decodes contents when they are asked for (`agents.decisions.pass_contents.loader`).
 
         Raises:
             ValueError: the value is of another layout.
         """
         if value is None:
             return cls()
-        first, *lines = value.split(b"\n")
-        version, offset, recorded_at_ms, newest_at, headers = json.loads(first)
-        if version != FORMAT or len(headers) != len(lines):
-            raise ValueError(f"passes of layout {version} with {len(lines)} contents; this version reads {FORMAT}")
-        passes = [Pass.from_lines(header, line) for header, line in zip(headers, lines, strict=True)]
+        head, _, rest = value.partition(b"\n")
+        version, *fields = json.loads(head)
+        if version != FORMAT:
+            raise ValueError(f"passes are stored in layout {version}; this version reads layout {FORMAT}")
+        offset, recorded_at_ms, newest_at, headers = fields
+        passes = []
+        start = 0
+        for header in headers:
+            stored = []
+            for size in header[-1]:
+                stored.append(rest[start : start + size])
+                start += size
+            passes.append(Pass.from_stored(header, stored, load))
         return cls(offset, recorded_at_ms, newest_at, passes)
 
 
-def _contents_to_json(contents: Contents) -> list[Any]:
+def _contents_to_bytes(contents: Contents | None) -> bytes:
+    """A line of JSON with the sums, then the best detection; for a single detection the line is empty."""
+    if contents is None:
+        return b""
+    if contents.detections == 1:
+        return b"\n" + contents.best_value
     vehicle = None if contents.vehicle is None else to_record(contents.vehicle)
-    return [
+    sums = [
         *(contents.detections, contents.reads, contents.first_seen_at, contents.last_seen_at),
-        *(contents.votes, contents.folds, to_record(contents.best), vehicle),
-        *(to_record(contents.images), contents.images_rank),
+        *(contents.votes, contents.folds, vehicle, to_record(contents.images), contents.images_rank),
     ]
+    return _dump(sums) + b"\n" + contents.best_value
 
 
-def _contents_from_json(row: list[Any]) -> Contents:
-    detections, reads, first_seen_at, last_seen_at, votes, folds, best, vehicle, images, images_rank = row
+def split_stored(stored: bytes) -> tuple[list[Any] | None, bytes]:
+    """The sums (None for a single detection) and the bytes of the best detection."""
+    line, _, value = stored.partition(b"\n")
+    return (json.loads(line) if line else None), value
+
+
+def contents_from_sums(sums: list[Any], best: Detection, best_value: bytes) -> Contents:
+    """Put the contents of several detections together again."""
+    detections, reads, first_seen_at, last_seen_at, votes, folds, vehicle, images, images_rank = sums
     return Contents(
         detections=detections,
         reads=reads,
@@ -190,7 +226,8 @@ def _contents_from_json(row: list[Any]) -> Contents:
         last_seen_at=last_seen_at,
         votes={length: (total, columns) for length, (total, columns) in votes.items()},
         folds=folds,
-        best=from_record(Detection, best),
+        best=best,
+        best_value=best_value,
         vehicle=None if vehicle is None else from_record(Vehicle, vehicle),
         images=from_record(Images, images),
         images_rank=tuple(images_rank),
