@@ -100,9 +100,7 @@ def plan(
     return Plan(tuple(notifications.values()), tuple(receipts.values()))
 
 
-def addresses(
-    action: Action, channels: Mapping[str, Channel], environment: Mapping[str, str]
-) -> tuple[Address, ...]:
+def addresses(action: Action, channels: Mapping[str, Channel], environment: Mapping[str, str]) -> tuple[Address, ...]:
     """The recipients of one action.
 
     Raises:

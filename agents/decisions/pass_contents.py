@@ -5,21 +5,26 @@ in which they came; a final message takes the place of its early one by leaving 
 passes become one by combining their contents.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
 
 from agents.decisions import plate_vote
 from schemas.events import Detection, Images, Vehicle
 from schemas.identity import fold
-from tables.passes import Contents
+from tables.passes import Contents, LoadContents, contents_from_sums, split_stored
 
 MAX_COUNT = 2**31 - 1
 """Largest Avro int: sums stop here."""
 
 
-def contents_of(detection: Detection) -> Contents:
-    """The contents of one detection."""
+def contents_of(detection: Detection, value: bytes) -> Contents:
+    """The contents of one detection.
+
+    Args:
+        detection: with normalised text.
+        value: the bytes that it came in, kept as they are.
+    """
     plate = detection.plate
     text = plate.normalized_text if plate is not None else ""
     images = detection.images
@@ -32,6 +37,7 @@ def contents_of(detection: Detection) -> Contents:
         votes=plate_vote.ballot(plate, detection.reads) if plate is not None else {},
         folds={fold(text): 1} if text else {},
         best=detection,
+        best_value=value,
         vehicle=detection.vehicle,
         images=images,
         images_rank=(count, plate.confidence if plate is not None else 0.0, detection.event_id),
@@ -43,6 +49,7 @@ def combine(a: Contents, b: Contents) -> Contents:
     folds = dict(a.folds)
     for text, count in b.folds.items():
         folds[text] = folds.get(text, 0) + count
+    best_of = max(a, b, key=lambda contents: certainty(contents.best))
     images_of = max(a, b, key=lambda contents: contents.images_rank)
     return Contents(
         detections=min(a.detections + b.detections, MAX_COUNT),
@@ -51,7 +58,8 @@ def combine(a: Contents, b: Contents) -> Contents:
         last_seen_at=max(a.last_seen_at, b.last_seen_at),
         votes=plate_vote.add(a.votes, b.votes),
         folds=folds,
-        best=max(a.best, b.best, key=_certainty),
+        best=best_of.best,
+        best_value=best_of.best_value,
         vehicle=max(a.vehicle, b.vehicle, key=_fullness),
         images=images_of.images,
         images_rank=images_of.images_rank,
@@ -63,12 +71,27 @@ def total(parts: Iterable[Contents]) -> Contents:
     return reduce(combine, parts)
 
 
+def loader(read: Callable[[bytes], Detection]) -> LoadContents:
+    """Decodes stored contents.
+
+    Args:
+        read: gives the detection of its bytes.
+    """
+
+    def load(stored: bytes) -> Contents:
+        sums, value = split_stored(stored)
+        best = read(value)
+        return contents_of(best, value) if sums is None else contents_from_sums(sums, best, value)
+
+    return load
+
+
 def has_images(images: Images) -> bool:
     """Whether there is any image."""
     return images != Images()
 
 
-def _certainty(detection: Detection) -> tuple[Any, ...]:
+def certainty(detection: Detection) -> tuple[Any, ...]:
     """Orders detections by how much their plate can be trusted; never equal for two different ids."""
     plate = detection.plate
     return (

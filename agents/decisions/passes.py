@@ -14,11 +14,12 @@ A plate that is near, but neither confusable nor of the same track, is another v
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agents.decisions.pass_contents import contents_of, has_images, total
+from agents.decisions.pass_contents import certainty, contents_of, has_images, total
 from agents.decisions.plate_vote import resolve
 from schemas.clock import MICROS_PER_S, Micros
 from schemas.events import Detection, Resolved, Sighting
@@ -72,18 +73,23 @@ class PassKeeper:
         self._lateness = int(settings.lateness_s * MICROS_PER_S)
         self._early_hold = int(settings.early_hold_s * MICROS_PER_S)
 
-    def admit(self, state: CameraPasses, detection: Detection, offset: int, recorded_at_ms: int) -> Admission:
+    def admit(
+        self, state: CameraPasses, detection: Detection, *, value: bytes, offset: int, recorded_at_ms: int
+    ) -> Admission:
         """Apply one detection.
 
         Args:
             state: of the detection's camera; changed in place.
             detection: valid, with normalised text.
+            value: the bytes that it came in.
             offset: of its record; increasing within the partition.
             recorded_at_ms: Kafka timestamp of its record.
         """
         if offset <= state.offset and recorded_at_ms <= state.recorded_at_ms:
             return Admission(replayed=True)
-        contents = contents_of(detection)  # may raise for values that routing refuses: before anything has changed
+        contents = contents_of(
+            detection, value
+        )  # may raise for values that routing refuses: before anything has changed
         found = self._find(state, detection)
         state.offset = offset
         state.recorded_at_ms = max(recorded_at_ms, state.recorded_at_ms)
@@ -138,8 +144,8 @@ class PassKeeper:
         if detection.is_final:
             settled = contents if settled is None else total((settled, contents))
             item.finals.append(event_id)
-        else:
-            early[event_id] = contents
+        else:  # a producer that sends several early messages means the last one
+            early[event_id] = contents if replaced is None else max(replaced, contents, key=_progress)
         item.earlies = list(early)
         if detection.track_id is not None and detection.track_id not in item.tracks:
             item.tracks = [*item.tracks, detection.track_id][-self.settings.max_tracks :]
@@ -206,6 +212,11 @@ class PassKeeper:
                 assert contents is not None
                 sightings.append(_revise(item, contents, watermark))
         return sightings
+
+
+def _progress(contents: Contents) -> tuple[Any, ...]:
+    """Orders the early messages of one detection by how far its track had come."""
+    return (contents.last_seen_at, contents.reads, certainty(contents.best))
 
 
 def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from schemas.codec import EventCodec
 from schemas.events import CharacterAlternative, Detection, Plate
 from schemas.identity import normalise
+from schemas.registry import MemoryRegistry
+from schemas.topics import ROUTED
 
+CODEC = EventCodec(MemoryRegistry())
 T0 = 1_764_000_000_000_000
 """A time in November 2025, microseconds."""
 SECOND = 1_000_000
@@ -43,6 +47,17 @@ def detection(
         **fields,
     }
     return Detection(**values)
+
+
+def value_of(item: Detection) -> bytes:
+    """The detection as the router writes it."""
+    return CODEC.encode(ROUTED, item)
+
+
+def read(value: bytes) -> Detection:
+    """The opposite of `value_of`."""
+    found: Detection = CODEC.decode(ROUTED, value)
+    return found
 
 
 def _shares(count: int) -> list[float]:

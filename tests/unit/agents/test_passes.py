@@ -8,7 +8,7 @@ import pytest
 from agents.decisions.passes import DeduplicationSettings, PassKeeper
 from schemas.events import Detection, Images, Sighting, Vehicle
 from tables.passes import CameraPasses
-from tests.unit.agents.detections import SECOND, T0, detection
+from tests.unit.agents.detections import SECOND, T0, detection, value_of
 
 SETTINGS = DeduplicationSettings(gap_s=30, lateness_s=10, early_hold_s=600)
 
@@ -25,7 +25,9 @@ class Camera:
         """Apply detections; the revisions that they led to."""
         sightings: list[Sighting] = []
         for item in detections:
-            sightings += self.keeper.admit(self.state, item, self.offset, self.offset).sightings
+            sightings += self.keeper.admit(
+                self.state, item, value=value_of(item), offset=self.offset, recorded_at_ms=self.offset
+            ).sightings
             self.offset += 1
         return sightings
 
@@ -87,7 +89,7 @@ def test_near_plate_is_never_swallowed(camera: Camera, other: str) -> None:
 
 
 def test_track_joins_a_likely_misread(camera: Camera) -> None:
-    """A read of the same track whose evidence supports the plate of the pass joins it; without the track it does not."""
+    """A read of the same track whose evidence supports the plate of the pass joins it."""
     sure = detection("e1", "AB1234", track_id="7")
     doubtful = detection("e2", "AB123A", at_s=1, alternatives=["A", "B", "1", "2", "3", "A4"], track_id="7")
     assert {sighting.event_id for sighting in camera.see(sure, doubtful)} == {"e1"}
@@ -226,7 +228,8 @@ def test_replayed_records_change_nothing(camera: Camera) -> None:
 def test_topic_made_anew_is_not_taken_for_a_replay(camera: Camera) -> None:
     """Old offsets with newer Kafka timestamps belong to a new topic and count."""
     camera.see(*[detection(f"e{i}", at_s=i) for i in range(3)])
-    admission = camera.keeper.admit(camera.state, detection("n", "XY9876", at_s=100), 0, recorded_at_ms=1000)
+    new = detection("n", "XY9876", at_s=100)
+    admission = camera.keeper.admit(camera.state, new, value=value_of(new), offset=0, recorded_at_ms=1000)
     assert ("n", 1) in ids(admission.sightings)
 
 

@@ -6,15 +6,16 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.decisions.pass_contents import combine, contents_of, total
+from agents.decisions.pass_contents import combine, contents_of, loader, total
 from agents.decisions.passes import DeduplicationSettings, PassKeeper
 from schemas.events import CharacterAlternative, Detection, Images, Plate, Sighting, Vehicle
 from schemas.identity import confusable, normalise
 from tables.passes import CameraPasses
-from tests.unit.agents.detections import SECOND, T0
+from tests.unit.agents.detections import SECOND, T0, read, value_of
 
 SETTINGS = DeduplicationSettings(gap_s=30, lateness_s=10, early_hold_s=120, max_passes=50)
 QUICK = settings(max_examples=40, deadline=None)
+LOAD = loader(read)
 TEXTS = ("AB1034", "ABI034", "A81O34", "AB1035", "XY98", "ÄÖ7", "--", "京A1234")
 FOREVER = DeduplicationSettings(gap_s=30, lateness_s=1e6, early_hold_s=1e6, max_passes=1000)
 
@@ -65,8 +66,8 @@ def run(
     sightings: list[Sighting] = []
     for offset, item in enumerate(log):
         if offset == restart_after:
-            state = CameraPasses.decode(state.encode())
-        sightings += keeper.admit(state, item, offset, offset).sightings
+            state = CameraPasses.decode(state.encode(), LOAD)
+        sightings += keeper.admit(state, item, value=value_of(item), offset=offset, recorded_at_ms=offset).sightings
     return sightings, state
 
 
@@ -87,9 +88,9 @@ def test_replay_is_idempotent(log: list[Detection], back_to: int) -> None:
     _, state = run(log)
     before = state.encode()
     keeper = PassKeeper(SETTINGS)
-    state = CameraPasses.decode(before)
+    state = CameraPasses.decode(before, LOAD)
     for offset, item in list(enumerate(log))[back_to:]:
-        admission = keeper.admit(state, item, offset, offset)
+        admission = keeper.admit(state, item, value=value_of(item), offset=offset, recorded_at_ms=offset)
         assert admission.replayed
         assert admission.sightings == ()
     assert state.encode() == before
@@ -132,7 +133,7 @@ def test_plates_that_are_not_confusable_never_merge(log: list[Detection]) -> Non
     keeper = PassKeeper(FOREVER)
     state = CameraPasses()
     for offset, item in enumerate(log):
-        keeper.admit(state, item, offset, offset)
+        keeper.admit(state, item, value=value_of(item), offset=offset, recorded_at_ms=offset)
     by_id = {item.event_id: item for item in log}
     for found in state.passes:
         members = [by_id[event_id].plate for event_id in (*found.finals, *found.earlies)]
@@ -182,7 +183,7 @@ def test_order_of_early_and_final_does_not_matter(one: Detection, other: Detecti
     log = [early, final] if early_first else [final, early]
     _, state = run(log, FOREVER)
     (found,) = state.passes
-    assert found.settled == contents_of(final)
+    assert found.settled == contents_of(final, value_of(final))
     assert found.early == {}
 
 
@@ -190,7 +191,7 @@ def test_order_of_early_and_final_does_not_matter(one: Detection, other: Detecti
 @given(st.lists(detections(tracks=False), min_size=1, max_size=12, unique_by=lambda item: item.event_id), st.randoms())
 def test_contents_do_not_depend_on_order(log: list[Detection], random: object) -> None:
     """Combining is commutative and associative."""
-    parts = [contents_of(item) for item in log]
+    parts = [contents_of(item, value_of(item)) for item in log]
     expected = total(parts)
     shuffled = parts[:]
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
@@ -205,7 +206,7 @@ def test_value_of_the_table_round_trips(log: list[Detection]) -> None:
     """Decoding and encoding a state gives the same bytes, with contents loaded or not."""
     _, state = run(log)
     value = state.encode()
-    lazy = CameraPasses.decode(value)
+    lazy = CameraPasses.decode(value, LOAD)
     assert lazy.encode() == value
     for item in lazy.passes:
         item.set_contents(item.settled, item.early)
