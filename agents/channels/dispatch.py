@@ -1,0 +1,252 @@
+"""Delivery with patience: concurrent, bounded per channel and destination, backed off while a destination is down.
+
+A destination that does not answer is tried by one notification at a time at growing intervals (a circuit breaker with
+half-open probes; M. Nygard, "Release It!", 2007); the others for it wait. Other destinations notice nothing.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import random
+from time import monotonic
+
+from agents.channels.port import Channel, Notification
+from agents.channels.settings import NotifySettings
+from agents.decisions.notification import DELIVERED, FAILED, Settled
+from schemas.clock import MICROS_PER_S, Micros, now_us
+from schemas.errors import AlprError, SinkRejected, SinkUnavailable
+from streams.retry import Backoff
+from telemetry.log import get_logger
+
+REMEMBERED = 10_000
+log = get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Delivery:
+    """A notification on its way.
+
+    Attributes:
+        notification: what is delivered.
+        deadline: when it is given up, wall clock.
+        attempts: tries so far.
+        result: how it ended; what it raises is a defect of a channel.
+        parked: set while it waits for its destination: no use in waiting with it.
+    """
+
+    notification: Notification
+    deadline: Micros
+    attempts: int
+    result: "asyncio.Task[Settled]" = field(init=False)
+    parked: asyncio.Event = field(default_factory=asyncio.Event)
+    trying: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the outcome is known."""
+        return self.result.done() and not self.result.cancelled()
+
+
+@dataclass(eq=False, slots=True)
+class _Destination:
+    """A server and how it has been doing."""
+
+    slots: asyncio.Semaphore
+    answers: asyncio.Event = field(default_factory=asyncio.Event)  # cleared while it is down
+    failures: int = 0
+    not_before_s: float = 0.0  # monotonic; of the next try while it is down
+    slow: bool = False
+    waiting: int = 0
+
+    def failed(self, pause_s: float) -> None:
+        """It did not answer: nobody tries before the pause is over."""
+        self.failures += 1
+        self.answers.clear()
+        self.not_before_s = monotonic() + pause_s
+
+    def answered(self) -> None:
+        """It did, be it with a refusal: everybody may try."""
+        self.failures = 0
+        self.not_before_s = 0.0
+        self.slow = False
+        self.answers.set()
+
+
+class Dispatcher:
+    """Delivers notifications in tasks of their own.
+
+    It remembers what it delivered lately, so that a run that is read again after a rebalance sends nothing twice.
+
+    Args:
+        channels: by name.
+        settings: limits and pauses.
+        close: lets go of what the channels share, after them.
+        clock: wall clock in microseconds.
+        dice: uniform in 0..1, for jitter.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        settings: NotifySettings,
+        *,
+        close: Callable[[], Awaitable[None]] | None = None,
+        clock: Callable[[], Micros] = now_us,
+        dice: Callable[[], float] = random,
+    ) -> None:
+        self.channels = channels
+        self._settings = settings
+        self._close = close
+        self._clock = clock
+        self._dice = dice
+        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s)
+        self._slots = {name: asyncio.Semaphore(settings.concurrency) for name in channels}
+        self._destinations: dict[tuple[str, str], _Destination] = {}
+        self._deliveries: dict[str, Delivery] = {}
+        self._delivered: OrderedDict[str, Delivery] = OrderedDict()
+
+    def start(self, notification: Notification, deadline: Micros, attempts: int = 0) -> Delivery:
+        """Begin to deliver, or give the delivery that is under way, or that succeeded lately, under the same id."""
+        key = notification.notification_id
+        known = self._deliveries.get(key) or self._delivered.get(key)
+        if known is not None:
+            return known
+        delivery = Delivery(notification, deadline, attempts)
+        delivery.result = asyncio.create_task(self._settle(delivery), name=f"notification {key}")
+        self._deliveries[key] = delivery
+        delivery.result.add_done_callback(lambda _: self._ended(delivery))
+        return delivery
+
+    async def turn(self, deliveries: Sequence[Delivery]) -> None:
+        """Wait until each delivery is settled or parked, for the settings' turn at most.
+
+        The destination of one that takes longer is taken for slow: until it answers, nobody waits for it again.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.turn_s):
+                await asyncio.gather(*(_settled_or_parked(delivery) for delivery in deliveries))
+        for delivery in deliveries:
+            if not delivery.result.done() and not delivery.parked.is_set():
+                self._destination(delivery.notification).slow = True
+
+    def rest(self) -> None:
+        """Drop what waits for its destination, as at a rebalance; a try that is under way comes to its end."""
+        for delivery in list(self._deliveries.values()):
+            if not delivery.trying:
+                delivery.result.cancel()
+
+    async def close(self) -> None:
+        """Stop everything and let the channels' connections go."""
+        deliveries = list(self._deliveries.values())
+        for delivery in deliveries:
+            delivery.result.cancel()
+        await asyncio.gather(*(delivery.result for delivery in deliveries), return_exceptions=True)
+        for channel in self.channels.values():
+            await channel.close()
+        if self._close is not None:
+            await self._close()
+
+    # -- one delivery
+
+    async def _settle(self, delivery: Delivery) -> Settled:
+        destination = self._destination(delivery.notification)
+        if destination.waiting >= self._settings.destination_waiting:
+            return self._failed(delivery, SinkUnavailable("too many notifications wait for this receiver"))
+        destination.waiting += 1
+        error: AlprError = SinkUnavailable("the receiver did not answer others")
+        try:
+            while True:
+                pause_s = destination.not_before_s - monotonic()
+                if self._clock() + max(0.0, pause_s) * MICROS_PER_S > delivery.deadline:
+                    return self._gave_up(delivery, error)
+                if pause_s > 0:
+                    delivery.parked.set()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(destination.answers.wait(), pause_s)
+                if destination.slow:
+                    delivery.parked.set()
+                async with destination.slots, self._slots[delivery.notification.channel]:
+                    if destination.not_before_s > monotonic():
+                        continue  # somebody else found it down meanwhile
+                    if destination.failures:
+                        destination.not_before_s = monotonic() + self._settings.attempt_timeout_s  # one probe at a time
+                    try:
+                        return await self._attempt(delivery, destination)
+                    except SinkUnavailable as failure:
+                        error = failure
+                if delivery.attempts >= self._settings.attempts:
+                    return self._gave_up(delivery, error)
+        finally:
+            destination.waiting -= 1
+
+    async def _attempt(self, delivery: Delivery, destination: _Destination) -> Settled:
+        """One try. Its outcome is also the destination's."""
+        notification = delivery.notification
+        delivery.attempts += 1
+        delivery.trying = True
+        try:
+            detail = await self.channels[notification.channel].send(notification)
+        except SinkUnavailable as error:
+            pause_s = self._backoff.pause_s(destination.failures + 1, error.retry_after_s, self._dice)
+            destination.failed(pause_s)
+            log.warning(
+                "notification not delivered",
+                **_names(notification),
+                attempt=delivery.attempts,
+                pause_s=round(pause_s, 2),
+                error=str(error),
+            )
+            raise
+        except SinkRejected as error:
+            destination.answered()
+            return self._failed(delivery, error)
+        finally:
+            delivery.trying = False
+        destination.answered()
+        log.info("notification delivered", **_names(notification), attempts=delivery.attempts)
+        return Settled(DELIVERED, delivery.attempts, detail, self._clock())
+
+    def _gave_up(self, delivery: Delivery, error: AlprError) -> Settled:
+        tries = f"{delivery.attempts} tries" if delivery.attempts != 1 else "1 try"
+        return self._failed(delivery, SinkUnavailable(f"given up after {tries}: {error}"))
+
+    def _failed(self, delivery: Delivery, error: AlprError) -> Settled:
+        log.error("notification failed", **_names(delivery.notification), attempts=delivery.attempts, error=str(error))
+        return Settled(FAILED, delivery.attempts, str(error), self._clock(), error)
+
+    def _ended(self, delivery: Delivery) -> None:
+        key = delivery.notification.notification_id
+        self._deliveries.pop(key, None)
+        if delivery.result.cancelled() or delivery.result.exception() is not None:
+            return
+        if delivery.result.result().outcome == DELIVERED:
+            self._delivered[key] = delivery
+            while len(self._delivered) > REMEMBERED:
+                self._delivered.popitem(last=False)
+
+    def _destination(self, notification: Notification) -> _Destination:
+        key = (notification.channel, notification.address.destination)
+        found = self._destinations.get(key)
+        if found is None:
+            found = _Destination(asyncio.Semaphore(self._settings.destination_concurrency))
+            self._destinations[key] = found
+        return found
+
+
+async def _settled_or_parked(delivery: Delivery) -> None:
+    parked = asyncio.ensure_future(delivery.parked.wait())
+    try:
+        await asyncio.wait({delivery.result, parked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        parked.cancel()
+
+
+def _names(notification: Notification) -> dict[str, str]:
+    return {
+        "notification_id": notification.notification_id,
+        "alert_id": notification.alert.alert_id,
+        "channel": notification.channel,
+        "recipient": notification.address.shown,
+    }

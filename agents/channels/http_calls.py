@@ -1,0 +1,109 @@
+"""One HTTP client for all channels, and the translation of its failures into the platform's errors."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from agents.channels.redaction import redact
+from schemas.errors import SinkRejected, SinkUnavailable
+
+MAX_ANSWER_BYTES = 64 * 1024
+_TEMPORARY = frozenset({408, 423, 425, 429})  # and every 5xx but the two below
+_PERMANENT_5XX = frozenset({501, 505})
+_FIRST_BAD = 300
+
+
+class HttpCalls:
+    """Makes one call within a time limit. Redirects are not followed: an address is what the operator wrote.
+
+    Args:
+        connect_timeout_s: for the connection.
+        attempt_timeout_s: for everything together, also when the other side drips.
+        limit: connections at most.
+    """
+
+    def __init__(self, connect_timeout_s: float, attempt_timeout_s: float, limit: int = 64) -> None:
+        self._attempt_timeout_s = attempt_timeout_s
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(attempt_timeout_s, connect=connect_timeout_s),
+            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
+            follow_redirects=False,
+            trust_env=True,  # proxies, as an operator expects
+            headers={"User-Agent": "alpr-notify/1", "Accept-Encoding": "identity"},  # no bombs: the answer is read raw
+        )
+
+    async def post(self, url: str, what: str, secrets: tuple[str, ...] = (), **request: Any) -> tuple[int, bytes]:
+        """POST, and read at most `MAX_ANSWER_BYTES` of the answer.
+
+        Args:
+            url: where to.
+            what: who is called, for messages.
+            secrets: kept out of messages.
+            request: further arguments of `httpx.AsyncClient.request`.
+
+        Returns:
+            Status (2xx) and body.
+
+        Raises:
+            SinkUnavailable: no answer, or one that asks for another try (408, 423, 425, 429, 5xx).
+            SinkRejected: any other answer, or a request that cannot be made.
+        """
+        try:
+            async with (
+                asyncio.timeout(self._attempt_timeout_s),
+                self._client.stream("POST", url, **request) as response,
+            ):
+                body = await _read(response)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise SinkUnavailable(f"{what} did not answer within {self._attempt_timeout_s:g} s") from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
+            raise SinkRejected(redact(f"{what}: the request cannot be made: {error}", secrets)) from error
+        except (httpx.HTTPError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise SinkUnavailable(redact(f"{what} does not answer: {reason}", secrets)) from error
+        if response.status_code >= _FIRST_BAD:
+            raise answer_error(what, response.status_code, body, response.headers, secrets)
+        return response.status_code, body
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def answer_error(
+    what: str, status: int, body: bytes, headers: Mapping[str, str], secrets: tuple[str, ...] = ()
+) -> SinkUnavailable | SinkRejected:
+    """The error that an answer other than 2xx means."""
+    text = redact(f"{what} answered {status} {body.decode('utf-8', 'replace')}", secrets)
+    if status in _TEMPORARY or (status >= 500 and status not in _PERMANENT_5XX):
+        return SinkUnavailable(text, retry_after_s(headers.get("retry-after")))
+    return SinkRejected(text)
+
+
+def retry_after_s(value: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3): a number or a date; None for what is neither."""
+    if not value:
+        return None
+    value = value.strip()
+    if value.isascii() and value.replace(".", "", 1).isdigit() and len(value) < 10:
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now()).total_seconds())
+
+
+async def _read(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) >= MAX_ANSWER_BYTES:
+            break
+    return bytes(body[:MAX_ANSWER_BYTES])

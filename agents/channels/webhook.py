@@ -1,0 +1,140 @@
+"""Webhooks: an alert as a CloudEvent, signed, with an idempotency key."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from agents.channels.http_calls import HttpCalls
+from agents.channels.message import Messages
+from agents.channels.port import Address, Notification
+from agents.channels.redaction import redact, shown_url, url_secrets
+from agents.channels.settings import NotifySettings
+from agents.channels.urls import checked_url
+from agents.channels.variables import SettingMissing, resolve, resolve_all, variable_values
+from schemas.clock import MICROS_PER_S, now_us, to_iso
+from schemas.errors import ConfigError
+from schemas.events import Alert
+from schemas.records import to_json_record
+
+EVENT_TYPE = "alpr.alert.v1"
+
+
+class WebhookChannel:
+    """Posts an alert to a URL.
+
+    The body is a CloudEvent 1.0 in JSON (https://cloudevents.io); its id, the ``Idempotency-Key`` and the
+    ``webhook-id`` are the notification id. With a secret the request is signed as Standard Webhooks 1.0 says
+    (https://www.standardwebhooks.com): ``webhook-signature: v1,BASE64(HMAC-SHA256(key, "id.timestamp.body"))``.
+    Action parameters: ``url``, ``secret``, and ``header.NAME`` for further headers.
+
+    Args:
+        settings: of the notifier.
+        messages: gives the links.
+        calls: makes the HTTP calls.
+        now: wall clock in microseconds, for the signature's timestamp.
+    """
+
+    name: ClassVar[str] = "webhook"
+
+    def __init__(
+        self, settings: NotifySettings, messages: Messages, calls: HttpCalls, now: Callable[[], int] = now_us
+    ) -> None:
+        self._settings = settings
+        self._messages = messages
+        self._calls = calls
+        self._now = now
+
+    def addresses(self, params: Mapping[str, str], environment: Mapping[str, str]) -> tuple[Address, ...]:
+        """See `Channel.addresses`. The identity is the URL as written: a rotated token is the same recipient."""
+        written = {"url": self._settings.webhook_url, **params}
+        resolved = resolve_all(written, environment)
+        url = resolved.get("url", "")
+        if not url:
+            raise SettingMissing("no address: give the action a `url`, or set ALPR_NOTIFY_WEBHOOK_URL")
+        checked_url(url)
+        if "secret" not in resolved and self._settings.webhook_secret is not None:
+            resolved["secret"] = resolve(self._settings.webhook_secret.get_secret_value(), environment)
+        if "secret" in resolved:
+            signing_key(resolved["secret"])
+        variables = variable_values(written, environment)
+        secrets = (*url_secrets(url), *variables.values(), *_header_values(resolved), resolved.get("secret", ""))
+        shown = redact(shown_url(url), [value for value in variables.values() if value != url])
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        return (Address(written["url"], shown, host, url, resolved, tuple(filter(None, secrets))),)
+
+    async def send(self, notification: Notification) -> str:
+        """See `Channel.send`."""
+        address = notification.address
+        body = json.dumps(self._event(notification), ensure_ascii=False, separators=(",", ":"))
+        content = body.encode("utf-8", "replace")
+        moment = str(self._now() // MICROS_PER_S)
+        headers = {
+            **_own_headers(address.params),
+            "Content-Type": "application/cloudevents+json; charset=utf-8",
+            "Idempotency-Key": notification.notification_id,
+            "webhook-id": notification.notification_id,
+            "webhook-timestamp": moment,
+        }
+        if address.params.get("secret"):
+            key = signing_key(address.params["secret"])
+            headers["webhook-signature"] = signature(key, notification.notification_id, moment, content)
+        status, answer = await self._calls.post(
+            address.target, f"webhook {address.shown}", address.secrets, content=content, headers=headers
+        )
+        return redact(f"{status} {answer.decode('utf-8', 'replace')}", address.secrets)
+
+    async def close(self) -> None:
+        """The HTTP client is shared; its owner closes it."""
+
+    def _event(self, notification: Notification) -> dict[str, Any]:
+        alert = notification.alert
+        return {
+            "specversion": "1.0",
+            "id": notification.notification_id,
+            "source": f"/alpr/rules/{alert.rule.id}",
+            "type": EVENT_TYPE,
+            "subject": alert.alert_id,
+            "time": to_iso(alert.fired_at),
+            "datacontenttype": "application/json",
+            "data": {**_shareable(alert), "link": self._messages.link(alert)},
+        }
+
+
+def signing_key(secret: str) -> bytes:
+    """The key of a secret: base64 after ``whsec_``, else the text itself.
+
+    Raises:
+        ConfigError: what follows ``whsec_`` is not base64.
+    """
+    if not secret.startswith("whsec_"):
+        return secret.encode("utf-8", "replace")
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ConfigError("the webhook secret: what follows whsec_ is not base64") from error
+
+
+def signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
+    """The value of ``webhook-signature``."""
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def _shareable(alert: Alert) -> dict[str, Any]:
+    """The alert without its actions: they name the other recipients."""
+    record = to_json_record(alert)
+    del record["actions"]
+    return record
+
+
+def _own_headers(params: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix("header."): value for name, value in params.items() if name.startswith("header.")}
+
+
+def _header_values(params: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(_own_headers(params).values())

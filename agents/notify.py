@@ -1,0 +1,96 @@
+"""Agents of the notify role: alerts to people, receipts to ``alpr.notifications``."""
+
+import asyncio
+from functools import cache
+from typing import Any
+
+from faust.types import TP
+
+from agents.channels.desk import Desk
+from agents.channels.dispatch import Dispatcher
+from agents.channels.settings import notify_settings
+from agents.channels.wiring import open_channels
+from schemas.endpoints import endpoints
+from schemas.topics import ALERTS, BY_NAME
+from schemas.wiring import codec
+from streams.guard import DeadLetterGuard
+from streams.outbox import Outbox
+from streams.roles import role_app
+from streams.run import Output
+from tables.notifications import PENDING, SENT
+
+WAKES = "alpr.notifications.wakes"
+"""Empty records that make a run happen: after a rebalance, and when a delivery beside the stream has ended."""
+
+app = role_app("notify")
+sent_notifications = app.run_table(
+    SENT, partitions=ALERTS.partitions, help="What was delivered, so that it is not delivered again"
+)
+pending_notifications = app.run_table(
+    PENDING, partitions=ALERTS.partitions, help="Notifications that wait for their receiver"
+)
+_sends: set[asyncio.Task[None]] = set()
+
+
+@app.agent(app.runs(ALERTS.name))
+async def notify(runs: Any) -> None:
+    """Deliver alerts by mail, Slack, webhook and SMS, and write a receipt for each notification."""
+    async for run in runs:
+        await desk().handle(run)
+
+
+async def wake(runs: Any) -> None:
+    """Book the outcome of notifications that were retried beside the stream."""
+    async for run in runs:
+        await desk().handle(run)
+
+
+if WAKES in BY_NAME:  # without the topic, outcomes are booked with the partition's next alert
+    app.agent(app.runs(WAKES))(wake)
+
+
+@cache
+def dispatcher() -> Dispatcher:
+    """The process's dispatcher, made at first use."""
+    channels, calls = open_channels(notify_settings(), endpoints())
+    return Dispatcher(channels, notify_settings(), close=calls.close)
+
+
+@cache
+def desk() -> Desk:
+    """The process's desk, made at first use."""
+    return Desk(
+        dispatcher=dispatcher(),
+        guard=DeadLetterGuard("notify", codec()),
+        codec=codec(),
+        sent=sent_notifications,
+        waiting=pending_notifications,
+        settings=notify_settings(),
+        wake=ask_for_run,
+    )
+
+
+def ask_for_run(partition: int) -> None:
+    """Send a wake to a partition."""
+    if WAKES not in BY_NAME or app.should_stop:
+        return
+    outbox: Outbox = app.producer.outbox  # type: ignore[attr-defined]  # the run transport's producer
+    outbox.put([Output(WAKES, None, None, partition)])
+    task = asyncio.ensure_future(outbox.pump())
+    _sends.add(task)
+    task.add_done_callback(_sends.discard)
+
+
+@app.on_partitions_assigned.connect  # type: ignore[arg-type]  # Faust passes `signal` among the keywords
+async def resume(_: Any, assigned: set[TP], **__: Any) -> None:
+    """Look at what waits in each partition, even where no alert comes."""
+    for tp in assigned:
+        if tp.topic == ALERTS.name:
+            ask_for_run(tp.partition)
+
+
+@app.on_before_shutdown.connect  # type: ignore[arg-type]  # Faust passes `signal` among the keywords
+async def let_go(_: Any, **__: Any) -> None:
+    """Close the channels' connections."""
+    if dispatcher.cache_info().currsize:
+        await dispatcher().close()
