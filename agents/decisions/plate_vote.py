@@ -7,6 +7,8 @@ spreads that weight over the alternatives it saw. Weights are whole numbers, so 
 of the reads.
 """
 
+from functools import lru_cache
+
 from schemas.events import Plate
 from schemas.identity import evidence, normalise
 from tables.passes import Column, Votes
@@ -35,7 +37,7 @@ def ballot(plate: Plate, reads: int) -> Votes:
     for own, alternatives in zip(text, evidence(plate), strict=True):
         column: Column = {}
         for item in alternatives:
-            char = normalise(item.char) or item.char
+            char = _char(item.char)
             share = round(weight * item.probability)
             if len(char) == 1 and share > 0:
                 column[char] = column.get(char, 0) + share
@@ -72,6 +74,11 @@ def resolve(votes: Votes) -> tuple[str, float] | None:
         chars.append(char)
         confidence *= min(1.0, votes_for / weight) if weight else 0.0
     return "".join(chars), round(confidence, 6)
+
+
+@lru_cache(maxsize=4096)  # a reader has some hundred characters; the bound is for hostile input
+def _char(char: str) -> str:
+    return normalise(char) or char
 
 
 def _add_columns(a: Column, b: Column) -> Column:
