@@ -1,0 +1,1 @@
+"""Scores plate reads against labelled photographs: `python -m tests.accuracy`."""

@@ -1,0 +1,1 @@
+"""Detectors of plates and vehicles behind the ports of `edge_agent.ports`."""

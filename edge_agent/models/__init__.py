@@ -1,0 +1,1 @@
+"""Where weights come from: catalogue, fetch at set-up time, conversion, cache."""

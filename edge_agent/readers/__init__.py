@@ -1,0 +1,1 @@
+"""Readers of plate text behind `edge_agent.ports.Reader`."""
