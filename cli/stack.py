@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 from rich.console import Console
@@ -16,7 +16,6 @@ from compose.local.services import CATALOGUE, chosen
 from compose.local.stack import ServiceStatus, Stack
 
 _console = Console()
-_errors = Console(stderr=True)
 
 
 @contextmanager
@@ -29,7 +28,9 @@ def _shown_errors() -> Iterator[None]:
 
 
 def _say(line: str) -> None:
-    _console.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Prints one line; whoever reads may go away (`alpr stack up | head -1`) without stopping the start."""
+    with suppress(BrokenPipeError):
+        click.echo(line)
 
 
 def _names(value: str) -> tuple[str, ...]:

@@ -48,7 +48,9 @@ def holder(port: int) -> str:
     """
     with contextlib.suppress(psutil.AccessDenied):
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.pid is None:
+                continue
+            if connection.laddr.port == port:
                 with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                     process = psutil.Process(connection.pid)
                     command = " ".join([Path(process.cmdline()[0]).name, *process.cmdline()[1:]])

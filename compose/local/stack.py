@@ -87,7 +87,6 @@ class Stack:
         Raises:
             StackError: a client is missing or failed; the others are finished first.
         """
-
         _for_each(self._services, _require_tools)
 
         def fetch_one(service: Service) -> None:

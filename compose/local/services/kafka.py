@@ -4,6 +4,9 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
 from compose.local.artifacts import Artifact
 from compose.local.errors import NotReady, StartFailed
 from compose.local.processes import Launch
@@ -79,9 +82,6 @@ class Kafka(Service):
         Raises:
             NotReady: no answer, or no controller yet.
         """
-        from confluent_kafka import KafkaException
-        from confluent_kafka.admin import AdminClient
-
         client = AdminClient({"bootstrap.servers": place.address("kafka"), "log_level": 0, "socket.timeout.ms": 3000})
         try:
             metadata = client.list_topics(timeout=3)

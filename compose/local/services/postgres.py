@@ -12,6 +12,8 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
+import psycopg
+
 from compose.local.errors import StackError, StartFailed
 from compose.local.ports import HOST
 from compose.local.processes import Launch
@@ -94,8 +96,6 @@ class Postgres(Service):
 
     def after_start(self, place: Place) -> None:
         """Makes the database alpr."""
-        import psycopg
-
         dsn = f"postgresql://alpr:alpr@{place.address('postgresql')}/postgres"
         with psycopg.connect(dsn, autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'alpr'").fetchone() is None:

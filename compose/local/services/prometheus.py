@@ -49,7 +49,7 @@ class Prometheus(Service):
         """
         url = f"http://{place.address('http')}/-/ready"
         try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310  (a loopback URL of ours)
+            urllib.request.urlopen(url, timeout=5).close()
         except OSError as error:
             raise NotReady(f"{url}: {error}") from error
 

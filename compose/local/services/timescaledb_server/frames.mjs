@@ -51,9 +51,13 @@ export function errorResponse(severity, sqlState, text) {
   return message('E', ...body, Buffer.from([0]))
 }
 
-/** CopyInResponse ('G') or CopyOutResponse ('H'); no column formats are given, as libpq asks for none. */
-export function copyResponse(type, isBinary) {
-  return message(type, Buffer.from([isBinary ? 1 : 0, 0, 0]))
+/** CopyInResponse ('G') or CopyOutResponse ('H') for `columns` columns, all of them text or all binary. */
+export function copyResponse(type, isBinary, columns = 0) {
+  const body = Buffer.alloc(3 + 2 * columns)
+  body[0] = isBinary ? 1 : 0
+  body.writeInt16BE(columns, 1)
+  for (let i = 0; i < columns; i++) body.writeInt16BE(body[0], 3 + 2 * i)
+  return message(type, body)
 }
 
 /** The status letter of the last ReadyForQuery in `bytes`: I idle, T in a transaction, E in a failed one; or null. */

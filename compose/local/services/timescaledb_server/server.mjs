@@ -12,10 +12,10 @@ import { openBackend } from './backend.mjs'
 import {
   FrameReader, GSS_REQUEST, PROTOCOL_3, SSL_REQUEST, copyResponse, errorResponse, greeting, message,
 } from './frames.mjs'
+import { columnsOf, rowsOf } from './copydata.mjs'
 import { copyOf, query, renameDeallocate, renameStatement, sqlOf } from './statements.mjs'
 
 const IDLE_IN_TRANSACTION_LIMIT_MS = 30_000
-const COPY_CHUNK_BYTES = 64 * 1024
 const RUNS_BATCH = new Set(['Q', 'S', 'H', 'F']) // Query, Sync, Flush, FunctionCall
 
 class Session {
@@ -84,6 +84,10 @@ class Session {
       const named = renameStatement(frame, this.id, this.#statements)
       this.#batch.push(type === 'Q' ? renameDeallocate(named, this.id, this.#statements) : named)
       if (!RUNS_BATCH.has(type)) return
+      if (type === 'H' && this.#batch.length === 1) { // Flush of nothing: every answer is on its way already
+        this.#batch = []
+        return
+      }
       const bytes = Buffer.concat(this.#batch)
       this.#batch = []
       this.#onBackend(async () => {
@@ -96,17 +100,15 @@ class Session {
   #startCopy(copy) {
     if (copy.isFrom) {
       this.#copy = { sql: copy.sql, chunks: [] }
-      this.#enqueue(() => this.#write(copyResponse('G', copy.isBinary)))
+      this.#enqueue(() => this.#write(copyResponse('G', copy.format === 'binary')))
       return
     }
     this.#onBackend(async () => {
       const { answer, status, data } = await this.#backend.copyOut(copy.sql)
       if (answer[0] === 0x45) return { output: answer, status } // 'E'rror
-      const output = [copyResponse('H', copy.isBinary)]
-      for (let at = 0; at < data.length; at += COPY_CHUNK_BYTES) {
-        output.push(message('d', data.subarray(at, at + COPY_CHUNK_BYTES)))
-      }
-      return { output: Buffer.concat([...output, message('c'), answer]), status }
+      const head = copyResponse('H', copy.format === 'binary', columnsOf(data, copy.format))
+      const rows = rowsOf(data, copy.format).map((row) => message('d', row))
+      return { output: Buffer.concat([head, ...rows, message('c'), answer]), status }
     })
   }
 

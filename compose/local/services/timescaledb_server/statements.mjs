@@ -58,7 +58,7 @@ export function copyOf(sql) {
   const isFrom = /^from/i.test(match[2])
   return {
     isFrom,
-    isBinary: /\bbinary\b/i.test(match[3]),
+    format: /\bbinary\b/i.test(match[3]) ? 'binary' : /\bcsv\b/i.test(match[3]) ? 'csv' : 'text',
     sql: `${match[1]} ${isFrom ? 'FROM' : 'TO'} '/dev/blob' ${match[3]}`,
   }
 }
