@@ -91,7 +91,7 @@ class OpenSearchSink(Generic[Event]):
     async def healthy(self) -> bool:
         """See `Sink.healthy`: the cluster answers and can write."""
         try:
-            health = await self._open().cluster.health(params={"timeout": "2s"})
+            health = await self._open().cluster.health(params={"request_timeout": 5})
         except OpenSearchException:
             return False
         return bool(health["status"] in ("green", "yellow"))

@@ -6,6 +6,7 @@ from typing import Any
 from opensearchpy import AIOHttpConnection
 from opensearchpy.exceptions import OpenSearchException, TransportError
 
+from agents.sinks.retry_after import seconds
 from schemas.errors import SinkRejected, SinkUnavailable
 
 _REFUSALS = frozenset(
@@ -64,12 +65,6 @@ class PoliteConnection(AIOHttpConnection):
         if status in _THROTTLES and status not in ignore:
             raise Throttled(status, text[:500], seconds(response_headers.get("retry-after")))
         return status, response_headers, text
-
-
-def seconds(header: str | None) -> float | None:
-    """Retry-After in seconds (RFC 9110, 10.2.3); None for a date, for nonsense and for none."""
-    text = (header or "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 def translate(error: OpenSearchException) -> SinkUnavailable:
