@@ -1,0 +1,65 @@
+"""The sighting was captured on these days, between these times, in a time zone."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from alert_rules.facts import Facts
+from alert_rules.finding import Finding, Truth
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """``schedule: {days: [mon, tue], from: "22:00", to: "06:00", time_zone: Europe/Berlin}``.
+
+    A span over midnight belongs to the day on which it starts: days [fri], 22:00 to 06:00 ends on Saturday morning.
+    Daylight saving follows the time zone.
+
+    Attributes:
+        days: weekdays, Monday is 0.
+        start_min: first minute of the day.
+        end_min: minute that no longer counts; equal to `start_min` for the whole day.
+        zone: IANA time zone.
+        except_dates: ISO dates (holidays) on which no span starts.
+    """
+
+    days: frozenset[int]
+    start_min: int
+    end_min: int
+    zone: str = "UTC"
+    except_dates: frozenset[str] = frozenset()
+
+    def holds(self, facts: Facts) -> Truth:
+        """Whether the capture lies in a span."""
+        weekday, minute, day = facts.local_time(self.zone)
+        if self.start_min < self.end_min:
+            return self.start_min <= minute < self.end_min and self._starts(weekday, day)
+        if minute >= self.start_min and self._starts(weekday, day):
+            return True
+        if minute < self.end_min:
+            before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+            return self._starts((weekday - 1) % 7, before)
+        return False
+
+    def explain(self, facts: Facts) -> Finding:
+        """The local time that it saw."""
+        weekday, minute, day = facts.local_time(self.zone)
+        observed = f"{DAYS[weekday]} {day} {_clock(minute)} {self.zone}"
+        return Finding(self.holds(facts), "captured_at", "in schedule", self._expected(), observed)
+
+    def canonical(self) -> Any:
+        """Order means nothing."""
+        return ["schedule", sorted(self.days), self.start_min, self.end_min, self.zone, sorted(self.except_dates)]
+
+    def _starts(self, weekday: int, day: str) -> bool:
+        return weekday in self.days and day not in self.except_dates
+
+    def _expected(self) -> str:
+        days = "every day" if len(self.days) == len(DAYS) else ", ".join(DAYS[day] for day in sorted(self.days))
+        return f"{days} {_clock(self.start_min)} to {_clock(self.end_min)}"
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,0 +1,146 @@
+"""The engine: sightings in, alerts out. Pure: the same rules, sightings and memory give the same alerts, byte for byte.
+
+Time is the sightings' event time. Deciding takes two steps, so that a caller with many sightings reads memory once:
+`Engine.match` says which rules match and which keys of memory that touches (none for most sightings), `Engine.decide`
+turns that into alerts and changes of memory. `Engine.evaluate` does both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from alert_rules.alerts import build_alert
+from alert_rules.facts import Facts
+from alert_rules.finding import Finding
+from alert_rules.loading import RuleSet
+from alert_rules.memory import Counted, Quiet, counted_key, expiry_key, quiet_key
+from alert_rules.rule import Rule
+from alert_rules.watchlists import Watchlists
+from schemas.events import Alert, Sighting
+
+Memory = Mapping[bytes, bytes | None]
+"""What the engine remembers (`alert_rules.memory`); a missing key and None mean the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A sighting and the rules that it matches, before anything is remembered.
+
+    Attributes:
+        keys: the keys of memory that `Engine.decide` will ask for.
+    """
+
+    facts: Facts
+    rules: tuple[Rule, ...]
+    keys: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a sighting led to.
+
+    Attributes:
+        alerts: in the order of the rules.
+        changes: of memory; None deletes.
+        held_back: ids of rules that matched but are in their suppression.
+    """
+
+    alerts: tuple[Alert, ...] = ()
+    changes: Mapping[bytes, bytes | None] = field(default_factory=dict)
+    held_back: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a rule makes of a sighting."""
+
+    rule: Rule
+    finding: Finding
+
+
+class Engine:
+    """A rule set at work.
+
+    Args:
+        rules: those that are enabled count.
+        watchlists: looked up anew at each sighting, so entries may come and go.
+    """
+
+    def __init__(self, rules: RuleSet, watchlists: Watchlists | None = None) -> None:
+        self.rules = rules
+        self.watchlists = watchlists if watchlists is not None else Watchlists()
+        self._rules = rules.enabled
+
+    def match(self, sighting: Sighting) -> Match | None:
+        """The rules that a sighting matches; None for none, as for most sightings."""
+        facts = Facts(sighting, self.watchlists)
+        matched = tuple(rule for rule in self._candidates(facts) if rule.match.holds(facts))
+        if not matched:
+            return None
+        keys = [counted_key(sighting)]
+        keys += [quiet_key(rule.id, rule.suppress.by.of(sighting)) for rule in matched if rule.suppress is not None]
+        return Match(facts, matched, tuple(keys))
+
+    def decide(self, match: Match, memory: Memory) -> Decision:
+        """Alerts and changes of memory for a match.
+
+        A rule counts a sighting once, whatever its revision. Within a rule's suppression a match is counted and held
+        back; the count is in the proof of the next alert.
+
+        Args:
+            match: from `match`.
+            memory: holds `Match.keys`, with the changes of earlier decisions applied.
+        """
+        sighting = match.facts.sighting
+        counted_at = counted_key(sighting)
+        counted = Counted.decode(memory.get(counted_at))
+        changes: dict[bytes, bytes | None] = {}
+        alerts: list[Alert] = []
+        held_back: list[str] = []
+        newly: list[str] = []
+        for rule in match.rules:
+            if rule.id in counted.rules:
+                continue
+            newly.append(rule.id)
+            suppressed = _suppress(rule, sighting, memory, changes)
+            if suppressed is None:
+                held_back.append(rule.id)
+            else:
+                alerts.append(build_alert(rule, match.facts, suppressed))
+        if newly:
+            changes[counted_at] = Counted(tuple(sorted((*counted.rules, *newly)))).encode()
+        return Decision(tuple(alerts), changes, tuple(held_back))
+
+    def evaluate(self, sighting: Sighting, memory: Memory) -> Decision:
+        """`match` and `decide` in one."""
+        match = self.match(sighting)
+        return Decision() if match is None else self.decide(match, memory)
+
+    def explain(self, sighting: Sighting) -> list[Explanation]:
+        """What each enabled rule makes of a sighting, condition by condition; memory is left out."""
+        facts = Facts(sighting, self.watchlists)
+        return [Explanation(rule, rule.match.explain(facts)) for rule in self._rules]
+
+    def _candidates(self, _facts: Facts) -> tuple[Rule, ...]:
+        """The rules that may match at all: the place of an index over their conditions."""
+        return self._rules
+
+
+def _suppress(rule: Rule, sighting: Sighting, memory: Memory, changes: dict[bytes, bytes | None]) -> int | None:
+    """Apply a rule's suppression.
+
+    Returns:
+        How many matches were held back before this alert; None where this one is held back too.
+    """
+    if rule.suppress is None:
+        return 0
+    key, at_us, for_us = quiet_key(rule.id, rule.suppress.by.of(sighting)), sighting.captured_at, rule.suppress.for_us
+    quiet = Quiet.decode(changes.get(key, memory.get(key)))
+    if quiet.covers(at_us, for_us):
+        changes[key] = Quiet(quiet.fired, quiet.held_back + 1).encode()
+        return None
+    after = quiet.after_alert(at_us)
+    if quiet.fired:
+        changes[expiry_key(key, quiet.fired[-1], for_us)] = None
+    changes[expiry_key(key, after.fired[-1], for_us)] = b""
+    changes[key] = after.encode()
+    return quiet.held_back

@@ -1,0 +1,40 @@
+"""What conditions ask about one sighting, computed once for all rules."""
+
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from alert_rules.plate_reads import PlateReads
+from alert_rules.watchlists import WatchlistHit, Watchlists
+from schemas.clock import to_datetime
+from schemas.events import Sighting
+
+
+class Facts:
+    """A sighting together with the lists that are in force."""
+
+    def __init__(self, sighting: Sighting, watchlists: Watchlists) -> None:
+        self.sighting = sighting
+        self.watchlists = watchlists
+        self._hits: dict[tuple[tuple[str, ...], float | None, bool], WatchlistHit | None] = {}
+        self._local: dict[str, tuple[int, int, str]] = {}
+
+    @cached_property
+    def reads(self) -> PlateReads:
+        """The plate's texts and evidence."""
+        return PlateReads.of(self.sighting)
+
+    def watchlist_hit(self, list_ids: tuple[str, ...], threshold: float | None, exact: bool) -> WatchlistHit | None:
+        """`Watchlists.best_hit`, remembered: many rules ask for the same lists."""
+        key = (list_ids, threshold, exact)
+        if key not in self._hits:
+            self._hits[key] = self.watchlists.best_hit(list_ids, self.sighting, self.reads, threshold, exact)
+        return self._hits[key]
+
+    def local_time(self, zone: str) -> tuple[int, int, str]:
+        """Weekday (Monday is 0), minute of the day and ISO date of the capture in a time zone."""
+        found = self._local.get(zone)
+        if found is None:
+            moment = to_datetime(self.sighting.captured_at).astimezone(ZoneInfo(zone))
+            found = (moment.weekday(), moment.hour * 60 + moment.minute, moment.date().isoformat())
+            self._local[zone] = found
+        return found

@@ -1,0 +1,115 @@
+"""What all forms of a rule have in common: severity, grouping, suppression, messages."""
+
+import re
+
+from alert_rules import expectations as expect
+from alert_rules.document import Listing, Mapping, Node, Scalar
+from alert_rules.errors import Place, RuleProblem, nearest, shown
+from alert_rules.fields import Field, Kind
+from alert_rules.reading.comparisons import read_field
+from alert_rules.rule import PLATE_GROUP, SEVERITIES, GroupKey, Suppression
+from alert_rules.templates import Template, TemplateError
+from schemas.clock import MICROS_PER_S
+
+MAX_ID_CHARS = 100
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SEVERITY_SPELLINGS = {"warning": "medium", "normal": "medium", "urgent": "critical", "error": "high"}
+_DEDUP_PARTS = re.compile(r"[,+|]|\s+and\s+")
+
+
+def read_id(node: Node) -> str:
+    """A rule's id: letters, digits, ``_``, ``-`` and ``.``.
+
+    Raises:
+        RuleProblem: it has other characters, or is too long.
+    """
+    written = expect.text(node, "'id'", limit=MAX_ID_CHARS)
+    if not _ID.fullmatch(written):
+        raise RuleProblem(node.place, f"id {shown(written)} may have letters, digits, '_', '-' and '.' only")
+    return written
+
+
+def id_from_name(name: str) -> str:
+    """An id for a rule that has only a name: ``Stolen vehicles`` becomes ``stolen-vehicles``."""
+    words = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
+    return words[:MAX_ID_CHARS] or "rule"
+
+
+def read_severity(node: Node, what: str) -> str:
+    """A severity, or a priority of an existing file.
+
+    Raises:
+        RuleProblem: it is none.
+    """
+    word = expect.text(node, what, limit=40).strip().lower()
+    word = _SEVERITY_SPELLINGS.get(word, word)
+    if word not in SEVERITIES:
+        raise RuleProblem(node.place, f"{shown(word)} is no {what}{nearest(word, SEVERITIES)}")
+    return word
+
+
+def read_group(node: Node) -> GroupKey:
+    """``group_by``: a field or several; ``plate`` and the plate's texts mean one vehicle, misreads included.
+
+    Raises:
+        RuleProblem: a field is unknown.
+    """
+    nodes = expect.items(node, "fields to group by", single=True)
+    if not nodes:
+        return GroupKey()
+    return GroupKey(tuple(_group_field(each) for each in nodes))
+
+
+def read_dedup_key(node: Node) -> GroupKey:
+    """``dedup_key`` of an existing file: a field, several with ``+`` or ``,`` between, or ``{field}`` places.
+
+    Raises:
+        RuleProblem: a field is unknown.
+    """
+    if isinstance(node, Listing):
+        return read_group(node)
+    written = expect.text(node, "'dedup_key'", limit=500)
+    places = re.findall(r"\{\{?\s*([^{}]+?)\s*\}?\}", written)
+    names = places or [part for part in _DEDUP_PARTS.split(written) if part.strip()]
+    return GroupKey(tuple(_group_field(Scalar(name.strip(), node.place)) for name in names))
+
+
+def read_suppression(node: Node, group: GroupKey) -> Suppression | None:
+    """``suppress: 10m`` or ``{for: 10m, by: [...]}``; None for no time at all.
+
+    Raises:
+        RuleProblem: it is neither.
+    """
+    if isinstance(node, Mapping):
+        by = read_group(node.entries["by"]) if "by" in node.entries else group
+        return suppression(expect.duration_s(expect.required(node, "for", "'suppress'"), "'for'"), by)
+    return suppression(expect.duration_s(node, "'suppress'"), group)
+
+
+def suppression(seconds: float, by: GroupKey) -> Suppression | None:
+    """A suppression of so many seconds; None for none."""
+    return Suppression(round(seconds * MICROS_PER_S), by) if seconds > 0 else None
+
+
+def read_message(node: Node) -> Template:
+    """A message.
+
+    Raises:
+        RuleProblem: a place in it is unknown; located to the line where that can be told.
+    """
+    written = expect.text(node, "a message", limit=10_000)
+    try:
+        return Template.parse(written)
+    except TemplateError as error:
+        line = written.count("\n", 0, error.index)
+        place = node.place
+        if line:  # a block scalar: its text starts one line below the | sign
+            place = Place(place.source, place.line + 1 + line, 1)
+        raise RuleProblem(place, f"in the message: {error}") from None
+
+
+def _group_field(node: Node) -> Field | None:
+    if isinstance(node, Scalar) and node.text.strip().lower() == PLATE_GROUP:
+        return None
+    field = read_field(node)
+    return None if field.kind is Kind.PLATE or field.path == ("match_key",) else field

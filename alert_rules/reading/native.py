@@ -1,0 +1,76 @@
+"""Reads a rule in the native form: ``id``, ``match`` and what goes with it."""
+
+from alert_rules import expectations as expect
+from alert_rules.document import Mapping
+from alert_rules.errors import Problems
+from alert_rules.finding import Condition
+from alert_rules.reading import common
+from alert_rules.reading.actions import ChannelDefaults, read_actions, read_notify
+from alert_rules.reading.match import read_match
+from alert_rules.reading.rule_tests import read_tests
+from alert_rules.rule import GroupKey, Rule, Suppression
+from schemas.events import Action
+
+KEYS = (
+    "id", "name", "severity", "enabled", "description", "runbook", "match", "group_by", "suppress", "actions", "notify",
+    "message", "freshness", "tests",
+)  # fmt: skip
+_SUPPRESS_KEYS = ("for", "by")
+
+
+def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) -> Rule | None:
+    """A rule in the native form; None where it is too broken to go on, with the reasons in `problems`."""
+    expect.known_keys(body, KEYS, "a rule", problems)
+    rule_id: str | None = None
+    with problems.collect():
+        rule_id = common.read_id(expect.required(body, "id", "a rule"))
+    match: Condition | None = None
+    with problems.collect():
+        match = read_match(expect.required(body, "match", "a rule"), problems)
+    group, suppress = _grouping(body, problems)
+    rule: Rule | None = None
+    with problems.collect():
+        rule = Rule(
+            id=rule_id or "?",
+            name=expect.optional_text(body, "name", "'name'", limit=200) or rule_id or "?",
+            match=match,  # None only with problems, and then the rule is not returned
+            place=body.place,
+            severity=common.read_severity(body.entries["severity"], "severity")
+            if "severity" in body.entries
+            else "medium",
+            enabled=expect.optional_flag(body, "enabled", True),
+            description=expect.optional_text(body, "description", "'description'", limit=4000),
+            runbook=expect.optional_text(body, "runbook", "'runbook'", limit=2000),
+            group_by=group,
+            suppress=suppress,
+            actions=_actions(body, defaults, problems),
+            message=common.read_message(body.entries["message"]) if "message" in body.entries else None,
+            freshness_s=expect.duration_s(body.entries["freshness"], "'freshness'")
+            if "freshness" in body.entries
+            else None,
+            tests=read_tests(body.entries["tests"], problems) if "tests" in body.entries else (),
+        )
+    return rule if rule_id is not None and match is not None else None
+
+
+def _grouping(body: Mapping, problems: Problems) -> tuple[GroupKey, Suppression | None]:
+    group, suppress = GroupKey(), None
+    with problems.collect():
+        if "group_by" in body.entries:
+            group = common.read_group(body.entries["group_by"])
+    with problems.collect():
+        if "suppress" in body.entries:
+            node = body.entries["suppress"]
+            if isinstance(node, Mapping):
+                expect.known_keys(node, _SUPPRESS_KEYS, "'suppress'", problems)
+            suppress = common.read_suppression(node, group)
+    return group, suppress
+
+
+def _actions(body: Mapping, defaults: ChannelDefaults, problems: Problems) -> tuple[Action, ...]:
+    actions: tuple[Action, ...] = ()
+    if "actions" in body.entries:
+        actions += read_actions(body.entries["actions"], defaults, problems)
+    if "notify" in body.entries:
+        actions += read_notify(body.entries["notify"], defaults, problems)
+    return actions

@@ -1,0 +1,103 @@
+"""Reads ``schedule: {days, from, to, time_zone, except}``."""
+
+import re
+from datetime import date
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from alert_rules import expectations as expect
+from alert_rules.conditions.schedule import DAYS, Schedule
+from alert_rules.document import Node
+from alert_rules.errors import Problems, RuleProblem, nearest, shown
+
+KEYS = ("days", "from", "to", "time_zone", "except")
+DAY_GROUPS = {"weekdays": range(5), "weekend": range(5, 7), "every_day": range(7)}
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+DAY_MINUTES = 24 * 60
+
+
+def read_schedule(node: Node, problems: Problems) -> Schedule:
+    """A schedule; days default to all, times to the whole day, the time zone to UTC.
+
+    Raises:
+        RuleProblem: a day, time, date or time zone is none.
+    """
+    body = expect.mapping(node, "'schedule'")
+    expect.known_keys(body, KEYS, "'schedule'", problems)
+    if not any(key in body.entries for key in ("days", "from", "to", "except")):
+        raise RuleProblem(node.place, "'schedule' needs 'days', or 'from' and 'to'")
+    if ("from" in body.entries) != ("to" in body.entries):
+        raise RuleProblem(node.place, "'schedule' needs both 'from' and 'to', or neither")
+    start = end = 0
+    if "from" in body.entries:
+        start, end = _minute(body.entries["from"]), _minute(body.entries["to"])
+        if start == DAY_MINUTES:
+            raise RuleProblem(body.place_of("from"), "'from' must lie before 24:00")
+        end = 0 if end == DAY_MINUTES else end
+    days = frozenset(range(7))
+    if "days" in body.entries:
+        days = _days(body.entries["days"])
+    zone = expect.optional_text(body, "time_zone", "'time_zone'", limit=60) or "UTC"
+    if not _is_zone(zone):
+        raise RuleProblem(body.entries["time_zone"].place, f"no time zone {shown(zone)}{nearest(zone, _zones())}")
+    dates: frozenset[str] = frozenset()
+    if "except" in body.entries:
+        dates = frozenset(_date(each) for each in expect.items(body.entries["except"], "dates", single=True))
+    return Schedule(days, start, end, zone, dates)
+
+
+def _days(node: Node) -> frozenset[int]:
+    days: set[int] = set()
+    for each in expect.items(node, "weekdays", single=True):
+        word = expect.text(each, "a weekday").strip().lower()
+        if word in DAY_GROUPS:
+            days.update(DAY_GROUPS[word])
+        elif "-" in word:
+            first, _, last = word.partition("-")
+            start, end = _day(first, each), _day(last, each)
+            days.update((start + step) % 7 for step in range((end - start) % 7 + 1))
+        else:
+            days.add(_day(word, each))
+    if not days:
+        raise RuleProblem(node.place, "'days' is empty: nothing could match")
+    return frozenset(days)
+
+
+def _day(word: str, node: Node) -> int:
+    short = word.strip()[:3]
+    full = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    if short in DAYS and full[DAYS.index(short)].startswith(word.strip()):
+        return DAYS.index(short)
+    known = [*DAYS, *DAY_GROUPS]
+    raise RuleProblem(node.place, f"{shown(word)} is no weekday{nearest(word, known)}")
+
+
+def _minute(node: Node) -> int:
+    written = expect.text(node, "a time of day such as 22:00", limit=20)
+    match = _CLOCK.fullmatch(written.strip())
+    if match:
+        hour, minute = int(match[1]), int(match[2])
+        if minute < 60 and (hour < 24 or (hour == 24 and minute == 0)):
+            return hour * 60 + minute
+    raise RuleProblem(node.place, f"expected a time of day such as 22:00, found {shown(written)}")
+
+
+def _date(node: Node) -> str:
+    written = expect.text(node, "a date such as 2026-12-25", limit=20).strip()
+    try:
+        return date.fromisoformat(written).isoformat()
+    except ValueError:
+        raise RuleProblem(node.place, f"expected a date such as 2026-12-25, found {shown(written)}") from None
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))

@@ -1,0 +1,128 @@
+"""A rule as the engine knows it, whichever form it was written in."""
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+from alert_rules.errors import Place
+from alert_rules.fields import Field
+from alert_rules.finding import Condition
+from alert_rules.templates import Template
+from schemas.events import Action, Sighting, WatchlistEntry
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+PLATE_GROUP = "plate"
+"""Name of the default group: one vehicle, by the sighting's match key, so that a misread stays in its group."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """What sightings have in common that one rule treats as one thing.
+
+    Attributes:
+        fields: empty for the plate.
+    """
+
+    fields: tuple[Field | None, ...] = (None,)
+
+    def of(self, sighting: Sighting) -> str:
+        """The group of a sighting, as text. A field is None for the plate."""
+        return "|".join(
+            sighting.match_key if field is None else field.show(field.read(sighting)) for field in self.fields
+        )
+
+    def canonical(self) -> list[str]:
+        """Paths in order: the order shows in the key."""
+        return [PLATE_GROUP if field is None else ".".join(field.path) for field in self.fields]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """After an alert, matches of the same group stay silent for a time (event time), and are counted.
+
+    Attributes:
+        for_us: how long.
+        by: the group; not always the one that the rule alerts for.
+    """
+
+    for_us: int
+    by: GroupKey
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAlert:
+    """An alert that an inline test expects: what is None may be anything.
+
+    Attributes:
+        fields: name to text, of the alert or its trigger.
+    """
+
+    at_us: int | None
+    fields: dict[str, str]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTest:
+    """An inline test: sightings in, alerts of this rule expected.
+
+    Attributes:
+        alerts: the alerts in order; or how many, where only that is given.
+    """
+
+    name: str
+    events: tuple[Sighting, ...]
+    alerts: tuple[ExpectedAlert, ...] | int
+    watchlists: tuple[WatchlistEntry, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule.
+
+    Attributes:
+        match: what a sighting must be like.
+        group_by: what the alert is for.
+        freshness_s: older alerts are recorded but not sent; None: the notifier's default.
+        message: None for the default message.
+        place: where it stands.
+    """
+
+    id: str
+    name: str
+    match: Condition
+    place: Place
+    severity: str = "medium"
+    enabled: bool = True
+    description: str | None = None
+    runbook: str | None = None
+    group_by: GroupKey = GroupKey()
+    suppress: Suppression | None = None
+    actions: tuple[Action, ...] = ()
+    message: Template | None = None
+    freshness_s: float | None = None
+    tests: tuple[RuleTest, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of the rule's meaning: when it fires, for what, and what it asks for then.
+
+        Comments, order, spelling, name, description, runbook and tests do not change it.
+        """
+        text = json.dumps(self.canonical(), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()[:12]
+
+    def canonical(self) -> dict[str, Any]:
+        """The rule's meaning in plain values."""
+        return {
+            "match": self.match.canonical(),
+            "group_by": self.group_by.canonical(),
+            "suppress": [self.suppress.for_us, self.suppress.by.canonical()] if self.suppress else None,
+            "severity": self.severity,
+            "actions": sorted([action.type, sorted(action.params.items())] for action in self.actions),
+            "message": self.message.source if self.message else None,
+            "freshness_s": self.freshness_s,
+        }

@@ -1,0 +1,178 @@
+"""Watchlists from files: CSV with a header, one plate a line, or YAML. The file's name is the list's.
+
+CSV columns are those of `schemas.events.WatchlistEntry`; ``plate`` must be there, ``sites`` are separated by ``;``.
+A file with a mistake is refused whole, with the places of its mistakes.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from alert_rules import expectations as expect
+from alert_rules.document import Listing, Mapping, Node, Scalar, parse
+from alert_rules.errors import Place, Problems, RuleProblem, nearest
+from alert_rules.plate_patterns import PlatePattern
+from alert_rules.reading.common import read_severity
+from schemas.clock import parse_time
+from schemas.events import WatchlistEntry
+
+SUFFIXES = (".csv", ".txt", ".yml", ".yaml")
+COLUMNS = (
+    "plate", "entry_id", "kind", "region", "vehicle_make", "vehicle_color", "reason", "priority", "valid_from",
+    "valid_until", "sites",
+)  # fmt: skip
+SPELLINGS = {
+    "plate_text": "plate", "number": "plate", "license_plate": "plate", "make": "vehicle_make", "id": "entry_id",
+    "color": "vehicle_color", "colour": "vehicle_color", "vehicle_colour": "vehicle_color", "note": "reason",
+    "description": "reason", "severity": "priority", "site": "sites", "from": "valid_from", "until": "valid_until",
+}  # fmt: skip
+KINDS = ("deny", "permit")
+MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_CELL_CHARS = 1000
+
+
+def load_watchlists(paths: Iterable[Path]) -> list[WatchlistEntry]:
+    """The entries of watchlist files, and of the files of folders. A folder may be empty or missing.
+
+    Raises:
+        RuleFileError: everything that is wrong in them, each with its place.
+    """
+    problems = Problems()
+    entries: list[WatchlistEntry] = []
+    for path in paths:
+        for file in watchlist_files(path):
+            with problems.collect():
+                entries.extend(_read(file, problems))
+    problems.raise_any()
+    return entries
+
+
+def watchlist_files(path: Path) -> list[Path]:
+    """The watchlist files of a folder, sorted; a file is itself; nothing where nothing is."""
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    return [path] if path.exists() else []
+
+
+def _read(file: Path, problems: Problems) -> Iterator[WatchlistEntry]:
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise RuleProblem(Place(str(file)), f"more than {MAX_FILE_BYTES:,} bytes")
+        data = file.read_bytes()
+    except OSError as error:
+        raise RuleProblem(Place(str(file)), f"cannot be read: {error.strerror or error}") from None
+    if file.suffix in (".yml", ".yaml"):
+        yield from _from_yaml(file, parse(data, str(file)), problems)
+        return
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RuleProblem(Place(str(file), line), f"byte 0x{data[error.start]:02x} is not UTF-8") from None
+    yield from (_from_lines if file.suffix == ".txt" else _from_csv)(file, text, problems)
+
+
+def _from_lines(file: Path, text: str, problems: Problems) -> Iterator[WatchlistEntry]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        plate = line.partition("#")[0].strip()
+        if plate:
+            with problems.collect():
+                yield _entry(file, {"plate": plate}, Place(str(file), number))
+
+
+def _from_csv(file: Path, text: str, problems: Problems) -> Iterator[WatchlistEntry]:
+    lines = io.StringIO(text, newline="")
+    delimiter = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        header = next((row for row in reader if row), None)
+        if header is None:
+            return
+        columns = _columns(file, [cell.strip() for cell in header], problems)
+        for row in reader:
+            place = Place(str(file), reader.line_num)
+            if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
+                continue
+            with problems.collect():
+                if len(row) > len(columns):
+                    raise RuleProblem(place, f"{len(row)} cells; the header has {len(columns)}")
+                cells = zip(columns, row, strict=False)
+                yield _entry(file, {name: cell.strip() for name, cell in cells if cell.strip()}, place)
+    except csv.Error as error:
+        raise RuleProblem(Place(str(file), reader.line_num), f"not CSV: {error}") from None
+
+
+def _columns(file: Path, header: list[str], problems: Problems) -> list[str]:
+    columns = [SPELLINGS.get(name.lower(), name.lower()) for name in header]
+    for name, column in zip(header, columns, strict=True):
+        if column not in COLUMNS:
+            problems.add(RuleProblem(Place(str(file)), f"unknown column '{name[:60]}'{nearest(name, COLUMNS)}"))
+    if "plate" not in columns:
+        raise RuleProblem(Place(str(file)), "the first line must name the columns, 'plate' among them")
+    return columns
+
+
+def _from_yaml(file: Path, root: Node, problems: Problems) -> Iterator[WatchlistEntry]:
+    defaults: dict[str, str] = {}
+    listed = root
+    if isinstance(root, Mapping):
+        expect.known_keys(root, ("kind", "priority", "reason", "region", "sites", "entries"), "a watchlist", problems)
+        for name in ("kind", "priority", "reason", "region", "sites"):
+            if name in root.entries:
+                defaults[name] = _cell(root.entries[name], name)
+        listed = expect.required(root, "entries", "a watchlist")
+    for node in expect.items(listed, "entries"):
+        with problems.collect():
+            if isinstance(node, Scalar):
+                yield _entry(file, {**defaults, "plate": expect.text(node, "a plate")}, node.place)
+                continue
+            body = expect.mapping(node, "an entry")
+            expect.known_keys(body, (*COLUMNS, *SPELLINGS), "an entry", problems)
+            known = {name: value for name, value in body.entries.items() if name in COLUMNS or name in SPELLINGS}
+            cells = {SPELLINGS.get(name, name): _cell(value, name) for name, value in known.items()}
+            yield _entry(file, {**defaults, **cells}, node.place)
+
+
+def _cell(node: Node, name: str) -> str:
+    if isinstance(node, Listing) and name in ("sites", "site"):
+        return ";".join(expect.text(each, "a site") for each in node.items)
+    return expect.text(node, f"'{name}'")
+
+
+def _entry(file: Path, cells: dict[str, str], place: Place) -> WatchlistEntry:
+    for name, cell in cells.items():
+        if len(cell) > MAX_CELL_CHARS:
+            raise RuleProblem(place, f"'{name}' has {len(cell):,} characters")
+    if "plate" not in cells:
+        raise RuleProblem(place, "an entry needs a plate")
+    try:
+        pattern = PlatePattern.parse(cells["plate"])
+    except ValueError as error:
+        raise RuleProblem(place, f"'{cells['plate'][:40]}' is no plate: {error}") from None
+    kind = cells.get("kind", "deny").lower()
+    if kind not in KINDS:
+        raise RuleProblem(place, f"'{kind[:40]}' is no kind{nearest(kind, KINDS)}")
+    return WatchlistEntry(
+        list_id=file.stem,
+        entry_id=cells.get("entry_id") or f"{file.name}:{place.line}:{place.column}",
+        plate=pattern.text,
+        kind=kind,
+        region=cells.get("region"),
+        vehicle_make=cells.get("vehicle_make"),
+        vehicle_color=cells.get("vehicle_color"),
+        reason=cells.get("reason"),
+        priority=read_severity(Scalar(cells.get("priority", "medium"), place), "priority"),
+        valid_from=_time(cells.get("valid_from"), place),
+        valid_until=_time(cells.get("valid_until"), place),
+        sites=tuple(site.strip() for site in cells.get("sites", "").split(";") if site.strip()),
+    )
+
+
+def _time(cell: str | None, place: Place) -> int | None:
+    if cell is None:
+        return None
+    try:
+        return parse_time(cell)
+    except (ValueError, OverflowError):
+        raise RuleProblem(place, f"'{cell[:40]}' is no time; such as 2026-01-31 or 2026-01-31T08:00:00Z") from None
