@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isnan
 
 from agents.channels.port import Address, Channel, Notification
 from schemas.clock import MICROS_PER_S, Micros
@@ -50,6 +51,8 @@ class Plan:
 def fresh_until(alert: Alert, default_s: float) -> Micros:
     """The end of the time in which an alert may be sent: its rule's freshness, or the default, from the capture."""
     freshness_s = default_s if alert.freshness_s is None else alert.freshness_s
+    if isnan(freshness_s):
+        freshness_s = default_s
     return alert.captured_at + round(min(max(freshness_s, 0.0), 1e9) * MICROS_PER_S)
 
 

@@ -122,7 +122,7 @@ def test_previous_text_is_what_the_revision_before_said(log: list[Detection]) ->
         text = sighting.resolved.text if sighting.resolved else ""
         before = said.get(sighting.event_id, "")
         previous = sighting.resolved.previous_text if sighting.resolved else None
-        assert previous == (before if before and before != text else None)
+        assert previous == (before if text and before and before != text else None)
         said[sighting.event_id] = text
 
 
