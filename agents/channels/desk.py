@@ -15,7 +15,17 @@ from dataclasses import dataclass, field, replace
 from agents.channels.dispatch import Delivery, Dispatcher
 from agents.channels.port import Address
 from agents.channels.settings import NotifySettings
-from agents.decisions.notification import DELIVERED, FAILED, Settled, find, notify, plan, receipt_of, retry_until
+from agents.decisions.notification import (
+    DELIVERED,
+    FAILED,
+    Settled,
+    find,
+    fresh_until,
+    notify,
+    plan,
+    receipt_of,
+    retry_until,
+)
 from schemas.clock import MICROS_PER_MS, MICROS_PER_S, Micros, now_us
 from schemas.codec import EventCodec
 from schemas.errors import SchemaError
@@ -241,7 +251,9 @@ class Desk:
         if settled.error is not None:
             books.outputs.append(self._guard.dead_letter(case.record, settled.error))
         if settled.outcome == DELIVERED:
-            forget_at = notification.alert.captured_at + self._remember_us(notification.alert)
+            # at least as long as its gate is open: a replay passes the gate until then
+            remembered_until = notification.alert.captured_at + round(self._settings.remember_s * MICROS_PER_S)
+            forget_at = max(remembered_until, fresh_until(notification.alert, self._settings.freshness_s))
             books.sent |= delivered_rows(notification.notification_id, forget_at)
             since_record_s = (settled.settled_at - case.record.timestamp * MICROS_PER_MS) / MICROS_PER_S
             metrics.SIGHTING_TO_DELIVERY_SECONDS.labels(notification.channel).observe(max(0.0, since_record_s))
@@ -279,10 +291,6 @@ class Desk:
         if not partition.woken and any(case.delivery.is_settled for case in partition.beside.values()):
             partition.woken = True
             self._wake(number)
-
-    def _remember_us(self, alert: Alert) -> int:
-        freshness_s = self._settings.freshness_s if alert.freshness_s is None else min(alert.freshness_s, 1e9)
-        return round(max(self._settings.remember_s, freshness_s) * MICROS_PER_S)
 
 
 def _row(case: _Case) -> Pending:

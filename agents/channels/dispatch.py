@@ -54,24 +54,43 @@ class _Destination:
     """A server and how it has been doing."""
 
     slots: asyncio.Semaphore
-    answers: asyncio.Event = field(default_factory=asyncio.Event)  # cleared while it is down
     failures: int = 0
-    not_before_s: float = 0.0  # monotonic; of the next try while it is down
+    next_try_s: float = 0.0  # monotonic, while it is down
+    probing: bool = False  # somebody tries whether it is back
     slow: bool = False
     waiting: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds until somebody may try; 0 for now."""
+        return max(0.0, self.next_try_s - monotonic()) if self.failures else 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one more may try now."""
+        return not self.failures or (not self.probing and not self.pause_s)
 
     def failed(self, pause_s: float) -> None:
-        """It did not answer: nobody tries before the pause is over."""
+        """It did not answer: nobody tries before the pause is over, then one."""
         self.failures += 1
-        self.answers.clear()
-        self.not_before_s = monotonic() + pause_s
+        self.next_try_s = monotonic() + pause_s
+        self._announce()
 
     def answered(self) -> None:
         """It did, be it with a refusal: everybody may try."""
         self.failures = 0
-        self.not_before_s = 0.0
         self.slow = False
-        self.answers.set()
+        self._announce()
+
+    def probed(self) -> None:
+        """The probe is over, however it ended."""
+        self.probing = False
+        self._announce()
+
+    def _announce(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
 class Dispatcher:
@@ -158,20 +177,20 @@ class Dispatcher:
         error: AlprError = SinkUnavailable("the receiver did not answer others")
         try:
             while True:
-                pause_s = destination.not_before_s - monotonic()
-                if self._clock() + max(0.0, pause_s) * MICROS_PER_S > delivery.deadline:
+                left_s = (delivery.deadline - self._clock()) / MICROS_PER_S
+                if destination.pause_s > left_s or left_s < 0:
                     return self._gave_up(delivery, error)
-                if pause_s > 0:
+                if not destination.is_open:
                     delivery.parked.set()
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(destination.answers.wait(), pause_s)
+                        wait_s = left_s if destination.probing else destination.pause_s
+                        await asyncio.wait_for(destination.changed.wait(), wait_s)
+                    continue
                 if destination.slow:
                     delivery.parked.set()
                 async with destination.slots, self._slots[delivery.notification.channel]:
-                    if destination.not_before_s > monotonic():
+                    if not destination.is_open:
                         continue  # somebody else found it down meanwhile
-                    if destination.failures:
-                        destination.not_before_s = monotonic() + self._settings.attempt_timeout_s  # one probe at a time
                     try:
                         return await self._attempt(delivery, destination)
                     except SinkUnavailable as failure:
@@ -186,11 +205,13 @@ class Dispatcher:
         notification = delivery.notification
         delivery.attempts += 1
         delivery.trying = True
+        probe = destination.probing = destination.failures > 0
         try:
             detail = await self.channels[notification.channel].send(notification)
         except SinkUnavailable as error:
             pause_s = self._backoff.pause_s(destination.failures + 1, error.retry_after_s, self._dice)
-            destination.failed(pause_s)
+            if probe or not destination.failures:  # tries that began before it was known to be down count once
+                destination.failed(pause_s)
             log.warning(
                 "notification not delivered",
                 **_names(notification),
@@ -204,6 +225,8 @@ class Dispatcher:
             return self._failed(delivery, error)
         finally:
             delivery.trying = False
+            if probe:
+                destination.probed()
         destination.answered()
         log.info("notification delivered", **_names(notification), attempts=delivery.attempts)
         return Settled(DELIVERED, delivery.attempts, detail, self._clock())
