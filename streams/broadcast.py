@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]  # it ships no types
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # it ships no types
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError  # type: ignore[import-untyped]  # it ships no types
 from mode import Service
 
 from streams.security import KafkaSecurity
@@ -85,6 +85,7 @@ class Broadcast(Service):
     async def _follow(self) -> None:
         while not self.should_stop:
             consumer = AIOKafkaConsumer(
+                self.topic,  # without a group: all partitions
                 bootstrap_servers=self._bootstrap,
                 group_id=None,
                 enable_auto_commit=False,
@@ -94,6 +95,8 @@ class Broadcast(Service):
             try:
                 await consumer.start()
                 await self._read(consumer)
+            except UnknownTopicOrPartitionError:
+                log.warning("topic is missing; `alpr topics apply` creates it", topic=self.topic)
             except KafkaError as error:
                 log.warning("broadcast state is not to be had", topic=self.topic, error=repr(error))
             finally:
@@ -102,8 +105,7 @@ class Broadcast(Service):
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         """Read from the beginning: a reconnect may have missed tombstones that compaction has since removed."""
-        partitions = await self._partitions(consumer)
-        consumer.assign(partitions)
+        partitions = sorted(consumer.assignment())
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
         seen: set[bytes] = set()
@@ -123,17 +125,3 @@ class Broadcast(Service):
                     if not complete and record.key is not None:
                         (seen.discard if record.value is None else seen.add)(record.key)
                     self.apply(record.key, record.value)
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        while True:
-            numbers = consumer.partitions_for_topic(self.topic) or (await self._fetch_partitions(consumer))
-            if numbers:
-                return [TopicPartition(self.topic, number) for number in sorted(numbers)]
-            log.warning("topic is missing; `alpr topics apply` creates it", topic=self.topic)
-            await self.sleep(RETRY_S)
-            if self.should_stop:
-                raise KafkaError("stopped")
-
-    async def _fetch_partitions(self, consumer: AIOKafkaConsumer) -> set[int]:
-        await consumer.topics()  # refreshes the metadata
-        return consumer.partitions_for_topic(self.topic) or set()

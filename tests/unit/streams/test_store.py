@@ -85,9 +85,9 @@ def test_dropped_changes_are_gone(store: RunStore) -> None:
 
 def test_writes_outside_of_a_run_are_refused(table: RunTable) -> None:
     """The dict interface of Faust's tables writes nothing."""
-    with pytest.raises(TypeError, match="run.finish"):
+    with pytest.raises(TypeError, match=r"run\.finish"):
         table[b"a"] = b"1"
-    with pytest.raises(TypeError, match="run.finish"):
+    with pytest.raises(TypeError, match=r"run\.finish"):
         del table[b"a"]
 
 

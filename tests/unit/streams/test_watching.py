@@ -134,8 +134,9 @@ def test_a_taken_port_is_told() -> None:
     check_port("127.0.0.1", port)
 
 
-async def test_a_broker_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_a_broker_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the address and the next step."""
+    monkeypatch.setattr("streams.preflight.ASK_TIMEOUT_S", 0.3)
     app = make_app(tmp_path, broker_wait_s=0, web_port=_free_port())
     with pytest.raises(Unavailable, match=r"localhost:1 .*alpr stack up"):
         await preflight([app])
