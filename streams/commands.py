@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from faust.cli import agents as faust_agents
+from faust.cli import reset as faust_reset
 from faust.cli import tables as faust_tables
 from faust.types import AgentT, AppT
 
@@ -51,3 +52,14 @@ class tables(faust_tables.tables):  # noqa: N801 - the class name is the command
             for table in app.tables.values()
         ]
         self.say(self.tabulate(rows, title=self.title, headers=["name", "role", "changelog", "help"]))
+
+
+class reset(faust_reset.reset):  # noqa: N801 - the class name is the command's name
+    """Delete the local state of all roles; the changelogs in Kafka give it back at the next start."""
+
+    async def reset_tables(self) -> None:
+        """Delete the RocksDB files of every table."""
+        for app in _apps(self.app):
+            for table in app.tables.values():
+                self.say(f"removing {app.role.name}/{table.name} ({table.data.label})")
+                table.reset_state()

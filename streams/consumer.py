@@ -3,7 +3,7 @@
 It subclasses Faust's aiokafka driver and replaces what at-least-once needs and Faust 0.15 does not give:
 an agent's exception acknowledges its event there, delivery errors are only logged, offsets may be committed before
 outputs are acknowledged, and the positions are forgotten before the commit of a rebalance.
-docs/decisions/0101-partition-runs.md tells the whole story.
+docs/decisions/partition-runs.md tells the whole story.
 """
 
 import asyncio

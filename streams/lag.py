@@ -58,6 +58,7 @@ class LagWatch(Service):
         self.app = app
         self.interval_s = interval_s
         self.latest = Lag()
+        self._asking: asyncio.Task[Lag | None] | None = None
         super().__init__(**kwargs)
 
     @property
@@ -69,8 +70,10 @@ class LagWatch(Service):
     async def _watch(self) -> None:
         while not self.should_stop:
             await self.sleep(self.interval_s)
+            if self._asking is None or self._asking.done():  # an unanswered question is not asked again
+                self._asking = asyncio.ensure_future(self._measure())
             try:
-                measured = await asyncio.wait_for(self._measure(), ASK_TIMEOUT_S)
+                measured = await asyncio.wait_for(asyncio.shield(self._asking), ASK_TIMEOUT_S)
             except (KafkaError, ConsumerNotStarted, TimeoutError) as error:
                 log.debug("lag unknown", role=self.app.role.name, error=repr(error))
                 continue
@@ -80,6 +83,11 @@ class LagWatch(Service):
                 consumer.metrics.lag(measured.records)
                 consumer.metrics.staged_keys.set(consumer.staged_keys())
                 consumer.metrics.unacknowledged.set(consumer.outbox.unacknowledged)
+
+    async def on_stop(self) -> None:
+        """Drop a question that is still open."""
+        if self._asking is not None:
+            self._asking.cancel()
 
     async def _measure(self) -> Lag | None:
         app, consumer = self.app, self.app.run_consumer

@@ -13,6 +13,7 @@ from yarl import URL
 from streams.broadcast import Broadcast
 from streams.consumer import RunConsumer
 from streams.lag import LagWatch
+from streams.outbox import Outbox
 from streams.role import Role
 from streams.run import RunFailed, RunRevoked
 from streams.security import KafkaSecurity
@@ -149,6 +150,11 @@ class RoleApp(faust.App):
         """The role's consumer."""
         assert isinstance(self.consumer, RunConsumer)
         return self.consumer
+
+    @property
+    def outbox(self) -> Outbox:
+        """The way out for records beside a run. Checkpoints wait for them; nothing repeats them after a crash."""
+        return self.run_consumer.outbox
 
     @property
     def is_recovered(self) -> bool:

@@ -6,6 +6,7 @@ Two roles: ``dedup`` makes one event of the reads of a key that follow each othe
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from schemas.codec import EventCodec
@@ -25,7 +26,7 @@ RUN_ID = os.environ["JOB_RUN_ID"]
 SOURCE = os.environ["JOB_SOURCE"]
 EVENTS = os.environ["JOB_EVENTS"]
 SLOW_S = float(os.environ.get("JOB_SLOW_S", "0"))
-SINK = os.environ.get("JOB_SINK", "count")  # count, stuck, fail, away
+SINK = os.environ.get("JOB_SINK", "count")  # count, stuck, stubborn, fail, away
 FAIL_ONCE = os.environ.get("JOB_FAIL_ONCE")  # body, large
 MARK = Path(os.environ["ALPR_DATADIR"]).with_suffix(".failed")
 
@@ -75,6 +76,9 @@ async def sink(runs):  # type: ignore[no-untyped-def]  # Faust's stream type is 
     async for run in runs:
         if SINK == "stuck":
             await asyncio.sleep(3600)
+        while SINK == "stubborn":
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
         if SINK == "fail":
             raise ValueError("a secondary role that fails")
         if SINK == "away":

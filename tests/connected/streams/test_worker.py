@@ -114,6 +114,32 @@ def test_a_role_that_waits_for_its_sink_ends_at_once(bench: Bench) -> None:
     assert bench.broker.committed(f"alpr-{bench.run_id}-sink", bench.events) == 0
 
 
+def test_a_role_that_waits_for_its_sink_does_not_hold_up_a_rebalance(bench: Bench) -> None:
+    """While a store is away another worker can join; the roles go on trying on both."""
+    reads = make_reads(2_000, keys=400)
+    bench.broker.produce_reads(bench.source, reads)
+    first = bench.worker(JOB_SINK="away")
+    until(lambda: "unavailable" in first.log.read_text(), "the first try", 40)
+    second = bench.worker(JOB_SINK="away")
+    started_at = time.monotonic()
+    until(lambda: "unavailable" in second.log.read_text(), "a try by the second worker", 30)
+    assert time.monotonic() - started_at < 15
+    until(lambda: "unavailable" in first.log.read_text().partition("run given up")[2], "more tries by the first", 20)
+    assert first.is_alive
+    assert second.is_alive
+    assert first.stop(20) == 0
+    assert second.stop(20) == 0
+
+
+def test_an_agent_that_will_not_end_is_ended(bench: Bench) -> None:
+    """A body that swallows its cancellation cannot keep the process alive past the stop time-out."""
+    bench.broker.produce_reads(bench.source, make_reads(500, keys=20))
+    worker = bench.worker(JOB_SINK="stubborn", ALPR_STOP_SETTLE_S="1", ALPR_STOP_TIMEOUT_S="4")
+    until(lambda: bench.committed() == 500, "the first role's work", 40)
+    assert worker.stop(15) == 3
+    assert "still running after the stop time-out" in worker.log.read_text()
+
+
 def test_no_broker_is_told_and_ends_the_worker(bench: Bench) -> None:
     """Without Kafka the worker says where it looked and what to do, and ends with status 2."""
     worker = bench.worker(ALPR_KAFKA_BOOTSTRAP=f"127.0.0.1:{free_port()}", ALPR_BROKER_WAIT_S="1")
