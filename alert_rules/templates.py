@@ -118,10 +118,10 @@ def _fill(place: Place, sighting: Sighting, alert: Mapping[str, Any]) -> str:
     value = alert.get(place.name) if place.field is None else place.field.read(sighting)
     if value is None or value == "":
         return UNKNOWN
-    if place.field is not None and place.field.kind is Kind.TIME:
-        value = to_iso(value)
     if not place.spec:
         return place.field.show(value) if place.field is not None else _plain(value)
+    if place.field is not None and place.field.kind is Kind.TIME:
+        value = to_iso(value)
     try:
         return format(_typed(value, place.spec), place.spec)
     except (ValueError, OverflowError):

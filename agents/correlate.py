@@ -1,0 +1,186 @@
+"""Agent of the alerts role: sightings through the rules, alerts to ``alpr.alerts``.
+
+Rules and watchlists are read when the module is imported, so a broken file stops the worker before it starts; later
+changes are taken whole or not at all, and the rules in force stay in force.
+"""
+
+from functools import cache
+from typing import Any
+
+from agents.decisions.correlation import (
+    FORGET_EVERY_US,
+    MemoryOfRun,
+    WatchlistFeed,
+    forgettable,
+    match_all,
+    touched_keys,
+)
+from agents.trace_headers import trace_headers
+from alert_rules.alerts import alert_key
+from alert_rules.book import RuleBook
+from alert_rules.engine import Decision, Engine, Match
+from alert_rules.errors import RuleFileError
+from alert_rules.settings import rule_settings
+from schemas.codec import EventCodec
+from schemas.events import Sighting
+from schemas.topics import ALERTS, DLQ, RULES, SIGHTINGS, WATCHLISTS
+from schemas.wiring import codec
+from streams.guard import DeadLetterGuard
+from streams.retry import retrying
+from streams.roles import role_app
+from streams.run import Output, Record, Run
+from streams.table import RunTable
+from tables.rule_memory import HELP, NAME, keys_between
+from telemetry import metrics
+from telemetry.log import get_logger
+
+log = get_logger(__name__)
+app = role_app("alerts")
+rule_memory = app.run_table(NAME, partitions=SIGHTINGS.partitions, help=HELP)
+rule_documents = app.broadcast(RULES.name)
+watchlist_entries = app.broadcast(WATCHLISTS.name)
+
+
+class Correlator:
+    """Evaluates runs of sightings. What fires is `alert_rules.engine`'s decision.
+
+    Args:
+        book: rules and watchlists in force.
+        feed: brings the watchlists of the topic.
+        codec: reads sightings, writes alerts.
+        guard: keeps what cannot be handled.
+        memory: table of what the rules remember.
+    """
+
+    def __init__(
+        self, book: RuleBook, feed: WatchlistFeed, codec: EventCodec, guard: DeadLetterGuard, memory: RunTable
+    ) -> None:
+        self._book = book
+        self._memory = memory
+        self._feed = feed
+        self._codec = codec
+        self._guard = guard
+        self._forgot_at: dict[int, int] = {}
+
+    async def handle(self, run: Run) -> None:
+        """Raise the alerts of a run's sightings."""
+        sightings, outputs = await retrying(lambda: self._read(run), run=run, what="schema registry")
+        engine = self._book.engine
+        matches = match_all(engine, (sighting for _, sighting in sightings))
+        matched = [(record, match) for (record, _), match in zip(sightings, matches, strict=True) if match is not None]
+        memory = MemoryOfRun(self._memory.get_many(run, touched_keys(match for _, match in matched)))
+        decisions = [self._decide(engine, record, match, memory, outputs) for record, match in matched]
+        self._forget(run, sightings, memory)
+        if await run.finish({self._memory: memory.changes}, outputs):
+            _count(decisions)
+
+    async def _read(self, run: Run) -> tuple[list[tuple[Record, Sighting]], list[Output]]:
+        self._codec.prepare(ALERTS, DLQ)
+        self._feed.settle()
+        return self._guard.decode_run(run, lambda record: self._codec.decode_as(Sighting, record.value))
+
+    def _decide(
+        self, engine: Engine, record: Record, match: Match, memory: MemoryOfRun, outputs: list[Output]
+    ) -> Decision:
+        with self._guard.watch(record, outputs):
+            decision = engine.decide(match, memory.known)
+            headers = trace_headers(record.headers)
+            alerts = [
+                Output(ALERTS.name, alert_key(alert), self._codec.encode(ALERTS, alert), headers=headers)
+                for alert in decision.alerts
+            ]
+            outputs += alerts
+            memory.apply(decision)
+            return decision
+        return Decision()
+
+    def _forget(self, run: Run, sightings: list[tuple[Record, Sighting]], memory: MemoryOfRun) -> None:
+        now_us = max((sighting.captured_at for _, sighting in sightings), default=0)
+        if now_us - self._forgot_at.get(run.tp.partition, 0) < FORGET_EVERY_US:
+            return
+        self._forgot_at[run.tp.partition] = now_us
+        gone = forgettable(lambda start, stop: keys_between(self._memory, run, start, stop), now_us)
+        memory.changes = {**gone, **memory.changes}
+
+
+def _count(decisions: list[Decision]) -> None:
+    for decision in decisions:
+        for alert in decision.alerts:
+            metrics.ALERTS.labels(alert.rule.id, alert.severity).inc()
+        for rule_id in decision.held_back:
+            metrics.ALERTS_SUPPRESSED.labels(rule_id).inc()
+
+
+def open_book() -> RuleBook:
+    """The rules and watchlists of the settings.
+
+    Raises:
+        RuleFileError: something in them is wrong, with its place.
+    """
+    opened = RuleBook(rule_settings().rules_path, rule_settings().watchlists_path)
+    opened.load()
+    report(opened)
+    return opened
+
+
+def report(changed: RuleBook) -> None:
+    """Say what is in force now."""
+    rules = changed.engine.rules.enabled
+    metrics.RULES_LOADED.set(len(rules))
+    log.info(
+        "rules in force", rules=len(rules), watchlist_entries=len(changed.watchlists),
+        versions={rule.id: rule.version for rule in rules},
+    )  # fmt: skip
+
+
+book = open_book()
+
+
+@cache
+def feed() -> WatchlistFeed:
+    """The process's watchlist feed, made at first use."""
+    return WatchlistFeed(book.watchlists, codec())
+
+
+@cache
+def correlator() -> Correlator:
+    """The process's correlator, made at first use."""
+    return Correlator(book, feed(), codec(), DeadLetterGuard("correlate", codec()), rule_memory)
+
+
+@watchlist_entries.on_change
+def _note_entry(key: bytes, value: bytes | None) -> None:
+    feed().note(key, value)
+
+
+@rule_documents.on_change
+def _take_document(key: bytes, value: bytes | None) -> None:
+    name = f"{RULES.name}/{key.decode(errors='replace')}"
+    try:
+        book.put_document(name, value)
+    except RuleFileError as error:
+        log.error("rule document refused; the rules in force stay", document=name, problems=str(error))
+    else:
+        report(book)
+
+
+def refresh() -> None:
+    """Take changed files; refuse broken ones loudly, once per change."""
+    try:
+        if book.refresh():
+            report(book)
+    except RuleFileError as error:
+        log.error("changed rules refused; the rules in force stay", problems=str(error))
+
+
+@app.timer(interval=rule_settings().rules_reload_s)  # type: ignore[untyped-decorator]  # Faust's timer is untyped
+async def watch_files() -> None:
+    """Look at rule and watchlist files for changes."""
+    refresh()
+
+
+@app.agent(app.runs(SIGHTINGS.name))
+async def correlate(runs: Any) -> None:
+    """Evaluate the rules on sightings and raise alerts with their proof."""
+    async for run in runs:
+        await correlator().handle(run)
