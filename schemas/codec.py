@@ -103,10 +103,10 @@ class EventCodec:
             RecursionError,
         ) as error:
             raise SchemaError(
-                f"not a {_name(cls)} of schema id {schema_id}: {error or type(error).__name__}"
+                f"not a {_name(cls)} of schema id {schema_id}: {str(error)[:300] or type(error).__name__}"
             ) from error
         except fastavro.read.SchemaResolutionError as error:
-            raise SchemaError(f"schema id {schema_id} cannot become a {_name(cls)}: {error}") from error
+            raise SchemaError(f"schema id {schema_id} cannot become a {_name(cls)}: {error!s:.300}") from error
 
     def _for_writing(self, topic: Topic) -> tuple[bytes, Any]:
         found = self._write.get(topic.name)

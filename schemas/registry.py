@@ -5,6 +5,7 @@ import threading
 from time import monotonic
 from typing import Any, Protocol
 
+import fastavro.schema
 import httpx
 from schema_registry.client import SchemaRegistryClient
 from schema_registry.client.errors import ClientError
@@ -15,6 +16,8 @@ from schemas.errors import RegistryUnavailable, SchemaError, UnknownSchemaId
 UNKNOWN_ID_TTL_S = 30.0
 """How long an id that the registry did not know is refused without asking again (random bytes would flood it)."""
 MAX_UNKNOWN_IDS = 10_000
+_NO_SCHEMA = (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, ValueError, TypeError, KeyError)
+"""What the client raises for a schema that is no Avro (JSON Schema and Protobuf live in registries as well)."""
 
 
 class SchemaRegistry(Protocol):
@@ -57,7 +60,7 @@ class HttpRegistry:
         self._client = SchemaRegistryClient(url=self.url, timeout=httpx.Timeout(timeout_s))
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: dict[int, dict[str, Any]] = {}
-        self._unknown: dict[int, float] = {}
+        self._unknown: dict[int, tuple[float, SchemaError]] = {}
         self._lock = threading.Lock()
 
     def register(self, subject: str, schema: dict[str, Any]) -> int:
@@ -68,7 +71,11 @@ class HttpRegistry:
             return known
         with self._lock:
             try:
-                schema_id = self._client.register(subject, AvroSchema(schema))
+                avro = AvroSchema(schema)
+            except _NO_SCHEMA as error:
+                raise SchemaError(f"{subject}: not an Avro schema: {error}") from error
+            try:
+                schema_id = self._client.register(subject, avro)
             except ClientError as error:
                 if error.http_code in (409, 422):
                     raise SchemaError(
@@ -87,8 +94,9 @@ class HttpRegistry:
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
-        if self._unknown.get(schema_id, 0.0) > monotonic():
-            raise self._unknown_id(schema_id)
+        until, refusal = self._unknown.get(schema_id, (0.0, None))
+        if refusal is not None and until > monotonic():
+            raise type(refusal)(str(refusal))  # a new one: tracebacks would pile up on the old
         with self._lock:
             try:
                 found = self._client.get_by_id(schema_id)
@@ -99,13 +107,14 @@ class HttpRegistry:
                     raise self._unavailable(error) from error
             except (httpx.HTTPError, json.JSONDecodeError) as error:
                 raise self._unavailable(error) from error
+            except _NO_SCHEMA as error:
+                raise self._refuse(schema_id, SchemaError(f"schema id {schema_id} is no Avro: {error}")) from error
             if found is None:
-                if len(self._unknown) >= MAX_UNKNOWN_IDS:
-                    self._unknown.clear()
-                self._unknown[schema_id] = monotonic() + UNKNOWN_ID_TTL_S
-                raise self._unknown_id(schema_id)
-            raw = found.raw_schema
-            schema: dict[str, Any] = json.loads(raw) if isinstance(raw, str) else dict(raw)
+                message = f"schema id {schema_id} is not in the registry at {self.url}"
+                raise self._refuse(schema_id, UnknownSchemaId(message))
+            schema = found.raw_schema
+            if not isinstance(schema, dict):  # a bare type or a union
+                raise self._refuse(schema_id, SchemaError(f"schema id {schema_id} is no record: {schema!r:.100}"))
             self._schemas[schema_id] = schema
         return schema
 
@@ -131,6 +140,20 @@ class HttpRegistry:
         except (ClientError, httpx.HTTPError) as error:
             raise self._unavailable(error) from error
 
+    def latest(self, subject: str) -> tuple[int, int, dict[str, Any]] | None:
+        """Version, id and schema of the subject's latest version; None for a subject without one.
+
+        Raises:
+            RegistryUnavailable: no answer.
+        """
+        try:
+            found = self._client.get_schema(subject)
+        except (ClientError, httpx.HTTPError, json.JSONDecodeError) as error:
+            raise self._unavailable(error) from error
+        if found is None or found.version is None or found.schema_id is None:
+            return None
+        return int(found.version), int(found.schema_id), dict(found.schema.raw_schema)
+
     def set_backward(self, subject: str) -> None:
         """Ask the registry to refuse versions that cannot read what the version before wrote.
 
@@ -142,8 +165,12 @@ class HttpRegistry:
         except (ClientError, httpx.HTTPError) as error:
             raise self._unavailable(error) from error
 
-    def _unknown_id(self, schema_id: int) -> UnknownSchemaId:
-        return UnknownSchemaId(f"schema id {schema_id} is not in the registry at {self.url}")
+    def _refuse(self, schema_id: int, error: SchemaError) -> SchemaError:
+        """Remember for a while that the id is of no use."""
+        if len(self._unknown) >= MAX_UNKNOWN_IDS:
+            self._unknown.clear()
+        self._unknown[schema_id] = (monotonic() + UNKNOWN_ID_TTL_S, error)
+        return error
 
     def _unavailable(self, error: Exception) -> RegistryUnavailable:
         return RegistryUnavailable(

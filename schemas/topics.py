@@ -66,6 +66,8 @@ DETECTED = Topic(
     doc="Detections as producers sent them: Avro or JSON, from the edge agent or any other camera.",
     retention_ms=72 * HOUR_MS,  # so that a purge has an end
     max_message_bytes=11 * MIB,
+    # the broker's clock: ages of detections are measured from it, and a producer's clock may be as wrong as a camera's
+    extra={"message.timestamp.type": "LogAppendTime"},
 )
 ROUTED = Topic(
     "alpr.plates.routed",

@@ -1,0 +1,85 @@
+"""Kafka clients of the commands, and what is said when Kafka does not answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from cli.errors import CommandError
+from schemas.endpoints import endpoints
+from schemas.topics import DLQ
+from streams.security import KafkaSecurity
+
+TIMEOUT_S = 10.0
+"""How long a command waits for an answer of the broker."""
+
+
+def client_config(**more: Any) -> dict[str, Any]:
+    """Settings of a librdkafka client: addresses and login; librdkafka's own log lines are kept from the user."""
+    return {
+        "bootstrap.servers": endpoints().kafka_bootstrap,
+        "socket.connection.setup.timeout.ms": int(TIMEOUT_S * 1000),
+        "logger": _Silent(),
+        **KafkaSecurity().librdkafka(),
+        **more,
+    }
+
+
+def admin() -> AdminClient:
+    """A client for topics and their settings."""
+    return AdminClient(client_config())
+
+
+def consumer() -> Consumer:
+    """A reader of its own: it commits nothing, so looking changes nothing."""
+    config = client_config(
+        **{
+            "group.id": "alpr-cli",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": False,
+            "fetch.message.max.bytes": DLQ.max_message_bytes,
+            "receive.message.max.bytes": 8 * DLQ.max_message_bytes,
+        }
+    )
+    return Consumer(config)
+
+
+def producer() -> Producer:
+    """A writer that waits for all replicas and puts keys where Java, Faust and aiokafka put them."""
+    config = client_config(
+        **{
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": DLQ.max_message_bytes,
+        }
+    )
+    return Producer(config)
+
+
+@contextmanager
+def kafka_errors() -> Iterator[None]:
+    """Turns an error of a Kafka client into a message for a person.
+
+    Raises:
+        CommandError: with what to do next.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        where = endpoints().kafka_bootstrap
+        reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
+        raise CommandError(
+            f"Kafka at {where} did not do it: {reason}\n"
+            "Is it up? `alpr stack status` tells, `alpr stack up` starts it; ALPR_KAFKA_BOOTSTRAP sets the address."
+        ) from error
+
+
+class _Silent:
+    """A logger that says nothing: what matters arrives as an exception."""
+
+    def log(self, *_: Any, **__: Any) -> None:
+        """Say nothing."""
