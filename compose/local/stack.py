@@ -109,13 +109,13 @@ class Stack:
             StackError: something could not be fetched.
         """
         with self._exclusively():
+            self.fetch()
             if fresh:
                 self._stop_all([service.name for service in self._services])
                 for service in self._services:
                     shutil.rmtree(service.folder(self.folder), ignore_errors=True)
             missing = [service for service in self._services if self._running(service.name) is None]
             ports = self._assign_ports(missing, free_ports=free_ports)
-            self.fetch()
             try:
                 _for_each(missing, lambda service: self._start_one(service, ports[service.name]))
             except BaseException:

@@ -3,9 +3,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
+import org.apache.lucene.analysis.Analyzer;
 import org.opensearch.Version;
+import org.opensearch.analysis.common.CommonAnalysisModulePlugin;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.index.analysis.AnalyzerProvider;
+import org.opensearch.index.analysis.PreBuiltAnalyzerProviderFactory;
+import org.opensearch.index.analysis.PreConfiguredTokenizer;
+import org.opensearch.index.analysis.TokenizerFactory;
+import org.opensearch.indices.analysis.AnalysisModule.AnalysisProvider;
 import org.opensearch.node.InternalSettingsPreparer;
 import org.opensearch.node.Node;
 import org.opensearch.plugins.PluginInfo;
@@ -21,7 +29,7 @@ public final class OpenSearchNode {
     /** What the platform uses: text analysis, scripts, geo, ingest pipelines, reindex, joins, extra mappings. */
     private static final List<String> MODULES = List.of(
         "org.opensearch.transport.Netty4ModulePlugin",
-        "org.opensearch.analysis.common.CommonAnalysisModulePlugin",
+        "OpenSearchNode$AnalysisWithoutThai",
         "org.opensearch.painless.PainlessModulePlugin",
         "org.opensearch.script.expression.ExpressionModulePlugin",
         "org.opensearch.script.mustache.MustacheModulePlugin",
@@ -40,6 +48,39 @@ public final class OpenSearchNode {
                 InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), config, () -> "alpr-1"),
                 modules,
                 true);
+        }
+    }
+
+    /**
+     * Text analysis as OpenSearch has it, less Thai: its word breaks come from the JRE's locale data, which small
+     * JREs leave out, and a single analyzer that cannot be built makes every index creation fail.
+     */
+    public static final class AnalysisWithoutThai extends CommonAnalysisModulePlugin {
+        private static final String THAI = "thai";
+
+        @Override
+        public Map<String, AnalysisProvider<AnalyzerProvider<? extends Analyzer>>> getAnalyzers() {
+            Map<String, AnalysisProvider<AnalyzerProvider<? extends Analyzer>>> all = new TreeMap<>(super.getAnalyzers());
+            all.remove(THAI);
+            return all;
+        }
+
+        @Override
+        public Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() {
+            Map<String, AnalysisProvider<TokenizerFactory>> all = new TreeMap<>(super.getTokenizers());
+            all.remove(THAI);
+            return all;
+        }
+
+        @Override
+        public List<PreBuiltAnalyzerProviderFactory> getPreBuiltAnalyzerProviderFactories() {
+            return super.getPreBuiltAnalyzerProviderFactories().stream()
+                .filter(one -> !one.getName().equals(THAI)).toList();
+        }
+
+        @Override
+        public List<PreConfiguredTokenizer> getPreConfiguredTokenizers() {
+            return super.getPreConfiguredTokenizers().stream().filter(one -> !one.getName().equals(THAI)).toList();
         }
     }
 
