@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import islice
+from typing import Protocol
 
-from agents.sinks.archive import ImageTagger, Look
+from agents.sinks.archive import Look
 from agents.sinks.archive_keys import ImageRef, image_refs
 from agents.sinks.delivery import Delivery
 from agents.sinks.pending_images import PendingImage, next_look
@@ -26,6 +27,17 @@ PendingTable = StateTable[Due, PendingImage]
 METRIC = "images.tags"
 
 
+class Tagger(Protocol):
+    """Tags images: `agents.sinks.archive.ImageTagger`, and a fake in tests."""
+
+    async def tag(self, refs: Sequence[ImageRef]) -> list[Look]:
+        """Look for images and tag those that are there.
+
+        Raises:
+            SinkUnavailable: not now; look again.
+        """
+
+
 class Archivist:
     """Archives runs of sightings.
 
@@ -40,7 +52,7 @@ class Archivist:
     def __init__(
         self,
         delivery: Delivery[Sighting],
-        tagger: ImageTagger,
+        tagger: Tagger,
         bucket: str,
         pending: PendingTable,
         settings: ImagesSettings,

@@ -28,7 +28,9 @@ class Stored(NamedTuple):
 class Harness(Protocol):
     """A store under test, seen from both sides."""
 
-    sink: Sink[Sighting]
+    @property
+    def sink(self) -> Sink[Sighting]:
+        """The sink under test."""
 
     async def stored(self, event_id: str) -> Stored | None:
         """What the store has, read without the sink."""
