@@ -137,9 +137,8 @@ def standing(known: HttpRegistry, topic: Topic) -> Standing:
         return Standing(topic.subject, event, "new")
     version, schema_id, schema = latest
     if schema == ours:
-        state = "current"
-    else:
-        state = "compatible" if known.is_compatible(topic.subject, ours) else "breaking"
+        return Standing(topic.subject, event, "current", version, schema_id)
+    state = "compatible" if known.is_compatible(topic.subject, ours) else "breaking"
     return Standing(topic.subject, event, state, version, schema_id)
 
 

@@ -5,7 +5,7 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ PROBABILITY_SLACK = 0.01
 """How far the probabilities of one character may add up beyond 1: single precision and rounding."""
 ZONE = "zone"
 """Name in `Detection.extras` of the camera's zone: the contract has no field for it."""
+ORIGIN_HEADER = "alpr-replay-of"
+"""Header of a replayed record: ``topic/partition/offset`` where it first stood. Ids that come from the place in the log
+come from there, so that a record that is replayed twice is one event."""
 
 
 class RoutingSettings(BaseSettings):
@@ -75,6 +78,10 @@ class RawRecord(Protocol):
     @property
     def value(self) -> bytes | None:
         """The bytes as they came."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Record headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +203,12 @@ def destination(detection: Detection) -> Topic:
 
 
 def _foreign_id(record: RawRecord) -> str:
+    for name, value in record.headers:
+        if name == ORIGIN_HEADER and value is not None:
+            topic, _, place = value.decode(errors="replace").partition("/")
+            partition, _, offset = place.partition("/")
+            if partition.isdecimal() and offset.isdecimal() and len(place) < 40:
+                return foreign_detection_id(topic, int(partition), int(offset))
     return foreign_detection_id(record.topic, record.partition, record.offset)
 
 
