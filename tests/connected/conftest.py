@@ -9,6 +9,7 @@ ends the whole run at once, with exit code 3 and its name, since every later fai
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,11 @@ class RunningStack:
         if name not in self.env:
             raise LookupError(f"{name}: its service is not part of this run's stack")
         return self.env[name]
+
+    @property
+    def log_folder(self) -> Path:
+        """Where the servers' logs are, one `NAME.log` each."""
+        return self._stack.folder / "logs"
 
     @property
     def kafka_bootstrap(self) -> str:

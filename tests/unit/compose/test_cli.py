@@ -1,6 +1,7 @@
 """`alpr`, `alpr stack` and `alpr doctor` as a person meets them."""
 
 import json
+import os
 from collections.abc import Iterator
 
 import click
@@ -122,8 +123,12 @@ def test_doctor_names_who_holds_a_port(toy: Toy, monkeypatch: pytest.MonkeyPatch
     assert "alpr stack up --free-ports" in other.output
 
 
-def test_settings_of_the_default_services_are_what_the_platform_defaults_to() -> None:
+def test_settings_of_the_default_services_are_what_the_platform_defaults_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """On the usual ports every setting has the value that `Endpoints` has without any environment."""
+    for variable in [name for name in os.environ if name.startswith("ALPR_")]:
+        monkeypatch.delenv(variable)
     defaults = Endpoints()
     for service in chosen():
         place = Place(folder=Stack("x").folder, ports=dict(service.usual_ports))
