@@ -43,6 +43,10 @@ class SpoolCorrupt(EdgeError):
     """A record of the spool does not match its checksum."""
 
 
+class SpoolFull(EdgeError):
+    """The spool has reached its size; the event is not kept."""
+
+
 class BrokerUnavailable(Unavailable):
     """Kafka does not take records now; they wait in the spool."""
 
