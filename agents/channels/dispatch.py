@@ -21,6 +21,7 @@ from streams.retry import Backoff
 from telemetry.log import get_logger
 
 REMEMBERED = 10_000
+_NEWEST = 0.3  # weight of the newest answer in an average
 log = get_logger(__name__)
 
 
@@ -57,7 +58,8 @@ class _Destination:
     failures: int = 0
     next_try_s: float = 0.0  # monotonic, while it is down
     probing: bool = False  # somebody tries whether it is back
-    slow: bool = False
+    slow: bool = False  # somebody waits longer than a turn for it, now
+    usual_s: float = 0.0  # moving average of the time that it takes to answer
     waiting: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -77,10 +79,11 @@ class _Destination:
         self.next_try_s = monotonic() + pause_s
         self._announce()
 
-    def answered(self) -> None:
+    def answered(self, after_s: float) -> None:
         """It did, be it with a refusal: everybody may try."""
         self.failures = 0
         self.slow = False
+        self.usual_s += (after_s - self.usual_s) * _NEWEST
         self._announce()
 
     def probed(self) -> None:
@@ -141,7 +144,8 @@ class Dispatcher:
     async def turn(self, deliveries: Sequence[Delivery]) -> None:
         """Wait until each delivery is settled or parked, for the settings' turn at most.
 
-        The destination of one that takes longer is taken for slow: until it answers, nobody waits for it again.
+        The destination of one that takes longer is taken for slow: until it answers, nobody waits for it again. One
+        that usually takes longer is not waited for at all.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.turn_s):
@@ -186,7 +190,7 @@ class Dispatcher:
                         wait_s = left_s if destination.probing else destination.pause_s
                         await asyncio.wait_for(destination.changed.wait(), wait_s)
                     continue
-                if destination.slow:
+                if destination.slow or destination.usual_s > self._settings.turn_s:
                     delivery.parked.set()
                 async with destination.slots, self._slots[delivery.notification.channel]:
                     if not destination.is_open:
@@ -205,6 +209,7 @@ class Dispatcher:
         notification = delivery.notification
         delivery.attempts += 1
         delivery.trying = True
+        started_s = monotonic()
         probe = destination.probing = destination.failures > 0
         try:
             detail = await self.channels[notification.channel].send(notification)
@@ -221,13 +226,13 @@ class Dispatcher:
             )
             raise
         except SinkRejected as error:
-            destination.answered()
+            destination.answered(monotonic() - started_s)
             return self._failed(delivery, error)
         finally:
             delivery.trying = False
             if probe:
                 destination.probed()
-        destination.answered()
+        destination.answered(monotonic() - started_s)
         log.info("notification delivered", **_names(notification), attempts=delivery.attempts)
         return Settled(DELIVERED, delivery.attempts, detail, self._clock())
 

@@ -13,6 +13,7 @@ from schemas.endpoints import Endpoints
 from telemetry.log import get_logger
 
 PAUSE_S = 0.1
+AWAY_S = 5.0  # a store that does not answer is left alone for that long
 _MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 log = get_logger(__name__)
 
@@ -37,6 +38,7 @@ class StoredImages:
         self._bucket = endpoints.s3_bucket
         self._wait_s = wait_s
         self._max_bytes = max_bytes
+        self._away_until_s = 0.0
         address = urlsplit(endpoints.s3_endpoint)
         self._client = Minio(
             endpoint=address.netloc,
@@ -49,34 +51,44 @@ class StoredImages:
 
     async def fetch(self, url: str | None) -> tuple[bytes, str] | None:
         """See `PlateImages.fetch`. Never takes much longer than the waiting time, and never raises."""
-        parts = urlsplit(url or "")
-        if parts.scheme != "s3" or parts.netloc != self._bucket or not parts.path.strip("/"):
+        key = self._key(url or "")
+        if key is None or monotonic() < self._away_until_s:
             return None
         deadline = monotonic() + self._wait_s
         try:
             # the thread may outlive the waiting by its own time-outs; the mail does not wait for it
             async with asyncio.timeout(self._wait_s + PAUSE_S):
                 while True:
-                    image = await asyncio.to_thread(self._get, parts.path.lstrip("/"))
+                    image = await asyncio.to_thread(self._get, key)
                     if image is not None:
                         return self._checked(image)
                     if monotonic() + PAUSE_S > deadline:
                         return None
                     await asyncio.sleep(PAUSE_S)
-        except TimeoutError:
+        except (TimeoutError, urllib3.exceptions.HTTPError, OSError) as error:
+            self._away_until_s = monotonic() + AWAY_S
+            log.warning("mails go without pictures", reason=type(error).__name__, for_s=AWAY_S)
             return None
 
+    def _key(self, url: str) -> str | None:
+        """Key of an object of our bucket; None for any other address."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return None
+        ours = parts.scheme == "s3" and parts.netloc == self._bucket
+        return parts.path.lstrip("/") or None if ours else None
+
     def _get(self, key: str) -> bytes | None:
+        """The object; None when the store has none under the key (yet), or refuses it."""
         try:
             response = self._client.get_object(bucket_name=self._bucket, object_name=key)
-        except (MinioException, urllib3.exceptions.HTTPError, ValueError, OSError) as error:
+        except (MinioException, ValueError) as error:
             log.debug("no plate image", reason=type(error).__name__)
             return None
         try:
             data: bytes = response.read(self._max_bytes + 1)
             return data
-        except (urllib3.exceptions.HTTPError, OSError):
-            return None
         finally:
             response.close()
             response.release_conn()

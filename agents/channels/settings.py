@@ -29,12 +29,14 @@ class NotifySettings(BaseSettings):
     backoff_first_s: float = Field(1.0, gt=0, description="Bound of the pause after the first failure; it doubles")
     backoff_max_s: float = Field(60.0, gt=0, description="Bound of every pause, unless the receiver asks for more")
     turn_s: float = Field(
-        1.0, gt=0, description="Seconds that alerts in hand wait for slow deliveries before these go on beside them"
+        0.1,
+        gt=0,
+        description="Seconds that the alerts in hand wait for their deliveries before these go on beside them",
     )
     connect_timeout_s: float = Field(3.0, gt=0, description="Seconds to connect to a receiver")
     attempt_timeout_s: float = Field(10.0, gt=0, description="Seconds for one try, all in all")
-    concurrency: int = Field(16, ge=1, description="Deliveries under way at a time, per channel")
-    destination_concurrency: int = Field(4, ge=1, description="The same per destination (mail server, webhook host)")
+    concurrency: int = Field(32, ge=1, description="Deliveries under way at a time, per channel")
+    destination_concurrency: int = Field(8, ge=1, description="The same per destination (mail server, webhook host)")
     destination_waiting: int = Field(
         1000, ge=1, description="Notifications that may wait for one destination; more become dead letters at once"
     )

@@ -1,10 +1,13 @@
 """What an alert asks for: recipients, freshness, what cannot work, receipts."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.channels.redaction import redact, shown_url, url_secrets
+from agents.channels.settings import NotifySettings
 from agents.channels.variables import SettingMissing, resolve, variable_values
 from agents.decisions.notification import Plan, find, fresh_until, plan, retry_until
 from schemas.clock import MICROS_PER_S, now_us
@@ -132,3 +135,12 @@ def test_redacted_text_is_one_short_line(text: str, secrets: list[str]) -> None:
 def test_redaction_takes_the_longest_first() -> None:
     """A secret that holds another one leaves nothing of itself."""
     assert redact("x abcd-efgh y", ["abcd", "abcd-efgh"]) == "x *** y"
+
+
+def test_every_setting_is_documented() -> None:
+    """The table in docs/notifications.md names every setting with its description."""
+    docs = (Path(__file__).parents[4] / "docs" / "notifications.md").read_text()
+    for name, setting in NotifySettings.model_fields.items():
+        assert f"| `ALPR_NOTIFY_{name.upper()}` |" in docs, name
+        assert setting.description, name
+        assert setting.description in docs, name
