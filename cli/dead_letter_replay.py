@@ -20,6 +20,7 @@ class RecordProducer(Protocol):
     def produce(
         self,
         topic: str,
+        *,
         value: bytes | None,
         key: bytes | None,
         partition: int,

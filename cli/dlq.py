@@ -8,13 +8,12 @@ from heapq import nlargest
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from cli.dead_letter_log import FoundLetter, LetterFilter, letters, moment
 from cli.dead_letter_replay import refusal, replay
 from cli.errors import CommandError
 from cli.kafka_clients import consumer, kafka_errors, producer
+from cli.output import say, show_table, table, warn
 from schemas.clock import Micros, now_us, to_iso
 from schemas.errors import ErrorType, RegistryUnavailable
 from schemas.json_form import looks_like_json
@@ -24,8 +23,6 @@ from schemas.wiring import codec
 from tables.dead_letters import LetterEntry
 
 PREVIEW_BYTES = 400
-_console = Console()
-_errors = Console(stderr=True)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -68,9 +65,9 @@ def list_letters(limit: int, as_json: bool, **filters: Any) -> None:
     if as_json:
         click.echo(json.dumps([{**asdict(entry), "failed_at": to_iso(entry.failed_at)} for entry in latest]))
         return
-    table = Table("id", "failed at", "from", "agent", "error type", "tries", "bytes", "message", box=None)
+    made = table("id", "failed at", "from", "agent", "error type", "tries", "bytes", "message")
     for entry in latest:
-        table.add_row(
+        made.add_row(
             entry.dead_letter_id[:8],
             to_iso(entry.failed_at)[:19],
             f"{entry.topic}/{entry.partition}/{entry.offset}",
@@ -80,7 +77,10 @@ def list_letters(limit: int, as_json: bool, **filters: Any) -> None:
             str(entry.size_bytes),
             entry.message[:120],
         )
-    _console.print(table) if latest else _say("no dead letters")
+    if latest:
+        show_table(made)
+    else:
+        say("no dead letters")
 
 
 @dlq.command()
@@ -102,13 +102,13 @@ def show(letter_id: str, value_file: Any, as_json: bool) -> None:
         return
     for name, value in body.items():
         if name not in ("key", "value", "headers", "stack"):
-            _say(f"{name}: {value}")
-    _say(f"key: {_preview(letter.key)}")
+            say(f"{name}: {value}")
+    say(f"key: {_preview(letter.key)}")
     for header in letter.headers:
-        _say(f"header {header.key}: {_preview(header.value)}")
-    _say(f"value ({len(letter.value or b'')} bytes): {_preview(letter.value)}")
+        say(f"header {header.key}: {_preview(header.value)}")
+    say(f"value ({len(letter.value or b'')} bytes): {_preview(letter.value)}")
     if letter.stack:
-        _say(letter.stack)
+        say(letter.stack)
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ def replay_letters(
             click.echo(json.dumps({"would_send": total, "skipped": len(refused)}))
             return
         _show_kinds(kinds)
-        _say(f"{total} would be sent, {len(refused)} left out. Nothing was sent; --yes sends.")
+        say(f"{total} would be sent, {len(refused)} left out. Nothing was sent; --yes sends.")
         return
     with kafka_errors():
         result = replay(_read(wanted), producer(), max_retries=max_retries, rate_per_s=rate)
@@ -172,8 +172,8 @@ def replay_letters(
         click.echo(json.dumps(asdict(result)))
     else:
         for letter_id, reason in result.skipped:
-            _say(f"left out {letter_id[:8]}: {reason}")
-        _say(f"{result.sent} sent, {len(result.skipped)} left out, {len(result.failed)} failed")
+            say(f"left out {letter_id[:8]}: {reason}")
+        say(f"{result.sent} sent, {len(result.skipped)} left out, {len(result.failed)} failed")
     if result.failed:
         lines = "\n".join(f"{letter_id[:8]}: {reason}" for letter_id, reason in result.failed[:20])
         raise CommandError(f"{len(result.failed)} could not be sent:\n{lines}")
@@ -195,7 +195,7 @@ def _read(wanted: LetterFilter) -> Iterator[FoundLetter]:
     with _read_errors():
         yield from letters(consumer(), codec(), wanted, skipped)
     for line in skipped:
-        _errors.print(line, markup=False, highlight=False, soft_wrap=True)
+        warn(line)
 
 
 @contextmanager
@@ -221,13 +221,13 @@ def _kinds(found: Iterator[FoundLetter]) -> list[_Kind]:
 
 def _show_kinds(kinds: list[_Kind]) -> None:
     if not kinds:
-        _say("no dead letters")
+        say("no dead letters")
         return
-    table = Table("letters", "topic", "agent", "error type", "first", "latest", box=None)
+    made = table("letters", "topic", "agent", "error type", "first", "latest")
     for kind in kinds:
         first, latest = to_iso(kind.first_failed_at)[:19], to_iso(kind.last_failed_at)[:19]
-        table.add_row(str(kind.letters), kind.topic, kind.agent, kind.error_type, first, latest)
-    _console.print(table)
+        made.add_row(str(kind.letters), kind.topic, kind.agent, kind.error_type, first, latest)
+    show_table(made)
 
 
 def _preview(value: bytes | None) -> str:
@@ -238,7 +238,3 @@ def _preview(value: bytes | None) -> str:
     more = "…" if len(value) > PREVIEW_BYTES else ""
     text = head.decode(errors="replace") if looks_like_json(value) or head.isascii() else ""
     return (text if text.isprintable() and text else head.hex(" ")) + more
-
-
-def _say(line: str) -> None:
-    _console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -7,17 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from cli.errors import CommandError
+from cli.output import say, show_table, table
 from schemas.contracts import contract
 from schemas.errors import RegistryUnavailable, SchemaError
 from schemas.registry import HttpRegistry
 from schemas.topics import CATALOGUE, Topic
 from schemas.wiring import registry
 
-_console = Console()
 _json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
@@ -62,7 +60,7 @@ def register(as_json: bool) -> None:
         click.echo(json.dumps(registered))
         return
     for subject, schema_id in registered.items():
-        _say(f"{subject}: id {schema_id}")
+        say(f"{subject}: id {schema_id}")
 
 
 @schemas.command()
@@ -75,7 +73,7 @@ def check(as_json: bool) -> None:
         click.echo(json.dumps([asdict(one) for one in found]))
     else:
         for one in found:
-            _say(f"{one.subject}: {_WORDS[one.state]}")
+            say(f"{one.subject}: {_WORDS[one.state]}")
     breaking = [one for one in found if one.state == "breaking"]
     if breaking:
         raise CommandError(
@@ -93,10 +91,10 @@ def list_schemas(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found]))
         return
-    table = Table("subject", "event", "version", "id", "state", box=None)
+    made = table("subject", "event", "version", "id", "state")
     for one in found:
-        table.add_row(one.subject, one.event, _or_dash(one.version), _or_dash(one.schema_id), _WORDS[one.state])
-    _console.print(table)
+        made.add_row(one.subject, one.event, _or_dash(one.version), _or_dash(one.schema_id), _WORDS[one.state])
+    show_table(made)
 
 
 @schemas.command()
@@ -173,7 +171,3 @@ def _print_schema(schema: dict[str, Any]) -> None:
 
 def _or_dash(value: int | None) -> str:
     return "-" if value is None else str(value)
-
-
-def _say(line: str) -> None:
-    _console.print(line, markup=False, highlight=False, soft_wrap=True)

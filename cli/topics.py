@@ -5,16 +5,14 @@ from typing import Any
 
 import click
 from confluent_kafka import TopicPartition
-from rich.console import Console
-from rich.table import Table
 
 from cli.errors import CommandError
 from cli.kafka_clients import TIMEOUT_S, admin, consumer, kafka_errors
+from cli.output import say, show_table, table
 from cli.topic_admin import MAX_REPLICAS, broker_count, carry_out, topic_states, wait_for_leaders
 from cli.topic_plan import Step, TopicState, plan
 from schemas.topics import BY_NAME, CATALOGUE, Topic
 
-_console = Console()
 _DONE = {"create": "created", "grow": "grown", "alter": "settings changed", "keep": "as it should be"}
 _TO_DO = {"create": "to create", "grow": "to grow", "alter": "settings to change", "keep": "as it should be"}
 _json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -64,7 +62,7 @@ def apply(partitions: dict[str, int], replication: int | None, timeout_s: float,
         click.echo(json.dumps([_step_as_json(step, done=not (refused or dry_run)) for step in steps]))
     elif not refused:
         for step in steps:
-            _say(_line(step, done=not dry_run))
+            say(_line(step, done=not dry_run))
     if refused:
         raise CommandError("Nothing was changed.\n\n" + "\n\n".join(step.reason for step in refused))
 
@@ -81,10 +79,10 @@ def list_topics(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_topic_as_json(topic, states.get(topic.name)) for topic in CATALOGUE]))
         return
-    table = Table("topic", "partitions", "keeps", "largest record", "carries", "key", "state", box=None)
+    made = table("topic", "partitions", "keeps", "largest record", "carries", "key", "state")
     for topic in CATALOGUE:
         state = states.get(topic.name)
-        table.add_row(
+        made.add_row(
             topic.name,
             str(topic.partitions if state is None else state.partitions),
             _keeps(topic),
@@ -93,7 +91,7 @@ def list_topics(as_json: bool) -> None:
             topic.key,
             _standing(state, steps[topic.name]),
         )
-    _console.print(table)
+    show_table(made)
 
 
 @topics.command()
@@ -124,13 +122,13 @@ def describe(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(body))
         return
-    _say(f"{name}: {topic.doc if topic is not None else 'not in the catalogue'}")
-    table = Table("partition", "first offset", "end", "records", box=None)
+    say(f"{name}: {topic.doc if topic is not None else 'not in the catalogue'}")
+    made = table("partition", "first offset", "end", "records")
     for number, (low, high) in ranges.items():
-        table.add_row(str(number), str(low), str(high), str(high - low))
-    _console.print(table)
+        made.add_row(str(number), str(low), str(high), str(high - low))
+    show_table(made)
     for setting, value in sorted((topic.config if topic is not None else {}).items()):
-        _say(
+        say(
             f"{setting} = {state.config.get(setting)}"
             + ("" if state.config.get(setting) == value else f" (catalogue: {value})")
         )
@@ -185,7 +183,3 @@ def _topic_as_json(topic: Topic, state: TopicState | None) -> dict[str, Any]:
         "config": {} if state is None else {name: state.config.get(name) for name in topic.config},
         "catalogue": {"partitions": topic.partitions, "config": topic.config},
     }
-
-
-def _say(line: str) -> None:
-    _console.print(line, markup=False, highlight=False, soft_wrap=True)

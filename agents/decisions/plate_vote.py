@@ -13,7 +13,7 @@ from schemas.events import Plate
 from schemas.identity import evidence, normalise
 from tables.passes import Column, Votes
 
-SCALE = 10_000
+SCALE = 1_000_000
 """Weight of one reading that is sure of itself."""
 MIN_CONFIDENCE = 0.01
 """A read that trusts itself less than this still has this much of a voice."""
@@ -73,7 +73,7 @@ def resolve(votes: Votes) -> tuple[str, float] | None:
         char, votes_for = min(column.items(), key=lambda item: (-item[1], item[0]))
         chars.append(char)
         confidence *= min(1.0, votes_for / weight) if weight else 0.0
-    return "".join(chars), round(confidence, 6)
+    return "".join(chars), round(confidence, 4)
 
 
 @lru_cache(maxsize=4096)  # a reader has some hundred characters; the bound is for hostile input
