@@ -10,10 +10,8 @@ from fastapi_offline import FastAPIOffline
 from query_api import openapi, problems
 from query_api.access import key_required
 from query_api.context import Context
-from query_api.memo import Memo
 from query_api.middleware import Envelope
 from query_api.ports import Ports
-from query_api.presenter import Presenter
 from query_api.routes import alerts, events, ingest, operations, overview, search
 from query_api.settings import ApiSettings
 
@@ -27,8 +25,9 @@ def create_app(settings: ApiSettings, ports: Ports) -> FastAPI:
     """
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with ports.opened():
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        context: Context = app.state.context
+        async with context.ports.opened():
             yield
 
     app = FastAPIOffline(  # the pages of /docs come from this process, not from a CDN
@@ -39,15 +38,8 @@ def create_app(settings: ApiSettings, ports: Ports) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=operations.VERSION,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
     )
-    app.state.context = Context(
-        settings=settings,
-        ports=ports,
-        present=Presenter(ports.images),
-        statistics=Memo(settings.stats_cache_s),
-        cameras=Memo(settings.stats_cache_s),
-    )
+    app.state.context = Context.of(settings, ports)
     problems.install(app, settings.retry_after_s)
     openapi.install(app)
     app.include_router(operations.open_router)
@@ -55,7 +47,7 @@ def create_app(settings: ApiSettings, ports: Ports) -> FastAPI:
     for module in (events, search, alerts, ingest, overview):
         app.include_router(module.router, dependencies=guarded, responses=openapi.COMMON)
     app.include_router(operations.router, dependencies=guarded, responses={401: openapi.COMMON[401]})
-    app.add_middleware(Envelope, hosts=settings.hosts)
+    app.add_middleware(Envelope, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated, Self, cast
 
 from fastapi import Depends, Request
 
@@ -22,6 +22,17 @@ class Context:
     present: Presenter
     statistics: Memo[Statistics]
     cameras: Memo[Cameras]
+
+    @classmethod
+    def of(cls, settings: ApiSettings, ports: Ports) -> Self:
+        """A context with nothing kept yet."""
+        return cls(
+            settings=settings,
+            ports=ports,
+            present=Presenter(ports.images),
+            statistics=Memo(settings.stats_cache_s),
+            cameras=Memo(settings.stats_cache_s),
+        )
 
     @property
     def now(self) -> datetime:

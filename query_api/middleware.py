@@ -4,10 +4,11 @@ from time import perf_counter
 from uuid import uuid4
 
 import structlog
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from query_api.problems import problem
+from query_api.problems import problem, too_large
 from telemetry.log import get_logger
 from telemetry.metrics import API_REQUESTS, API_SECONDS
 
@@ -31,10 +32,12 @@ class Envelope:
     Args:
         app: what it wraps.
         hosts: host names that are served; ``*`` is any.
+        max_body_bytes: larger bodies are refused: unread where they announce their length, else while they are read.
     """
 
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], max_body_bytes: int) -> None:
         self._app = app
+        self._max_body_bytes = max_body_bytes
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,15 +59,35 @@ class Envelope:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                if "*" in self._hosts or _host(headers) in self._hosts:
-                    await self._app(scope, receive, finish)
-                else:
-                    refusal = problem(
-                        400, "unknown-host", "Unknown host", "This host name is not served; see ALPR_API_ALLOWED_HOSTS."
-                    )
-                    await refusal(scope, receive, finish)
+                app = self._refusal(headers) or self._app
+                await app(scope, self._counted(receive), finish)
             finally:
                 _account(scope, status, perf_counter() - started)
+
+    def _refusal(self, headers: Headers) -> ASGIApp | None:
+        """The answer to a request that needs no route to be refused."""
+        if "*" not in self._hosts and _host(headers) not in self._hosts:
+            detail = "This host name is not served; see ALPR_API_ALLOWED_HOSTS."
+            return problem(400, "unknown-host", "Unknown host", detail)
+        length = headers.get("content-length", "0")
+        if length.isascii() and length.isdigit() and int(length) > self._max_body_bytes:
+            return too_large(self._max_body_bytes)
+        return None
+
+    def _counted(self, receive: Receive) -> Receive:
+        """Receives until the body is too large."""
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                # the one exception that FastAPI lets pass while it reads a body
+                raise HTTPException(413, f"a body may have at most {self._max_body_bytes} bytes")
+            return message
+
+        return counted
 
 
 def _account(scope: Scope, status: int, seconds: float) -> None:

@@ -36,6 +36,11 @@ def problem(
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
+def too_large(limit_bytes: int) -> JSONResponse:
+    """The answer to a body above the limit."""
+    return problem(413, "content-too-large", "Content too large", f"a body may have at most {limit_bytes} bytes")
+
+
 def install(app: FastAPI, retry_after_s: int) -> None:
     """Make the app answer every error with a problem document.
 
@@ -58,6 +63,8 @@ def install(app: FastAPI, retry_after_s: int) -> None:
         return problem(500, "internal", "Internal error", "The request could not be handled; the log says why.")
 
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        if any(item["type"] == "json_invalid" for item in error.errors()):
+            return problem(400, "bad-request", "Bad request", "the body is not JSON")
         fields = [FieldProblem(_path(item["loc"]), str(item["msg"])) for item in error.errors()]
         detail = "; ".join(f"{item.field}: {item.message}" for item in fields[:3])
         return problem(422, "validation", "Invalid request", detail, fields)
@@ -68,7 +75,12 @@ def install(app: FastAPI, retry_after_s: int) -> None:
         kind = _TYPES.get(error.status_code, "http")
         return problem(error.status_code, kind, title, detail, headers=dict(error.headers or {}))
 
+    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
+        log.error("request_failed", kind=type(error).__name__)  # the server logs the traceback
+        return problem(500, "internal", "Internal error", "The request could not be handled; the log says why.")
+
     handlers: dict[type[Exception], Any] = {
+        Exception: unexpected,
         ApiError: refused,
         Unavailable: unavailable,
         AlprError: failed,

@@ -178,9 +178,11 @@ class CameraRow:
     """A camera as its events show it, since some time.
 
     Attributes:
+        site_id: the latest that is known.
         events: sightings.
         vehicles: vehicles without a plate.
         confidence: mean confidence of the sightings' plates.
+        latitude, longitude: the latest place that is known.
     """
 
     camera_id: str

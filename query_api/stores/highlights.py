@@ -17,6 +17,7 @@ FIELDS = (
 PLATE_FIELDS = frozenset({"plate_text", "plate_normalized_text", "resolved_text", "previous_text"})
 MAX_VALUE_CHARS = 400
 _WORDS = re.compile(r"\w+")
+_STARTS = re.compile(r"(\w+)\*")
 _NEGATED = re.compile(r'(?:^|\s)-(?:"[^"]*"?|\S+)')
 
 
@@ -27,13 +28,14 @@ def highlights(source: Mapping[str, Any], text: str) -> dict[str, list[str]]:
         source: the document, with flat names and `extras`.
         text: the query as it was typed.
     """
-    words = {word.casefold() for word in _WORDS.findall(_NEGATED.sub(" ", text))}
+    positive = _NEGATED.sub(" ", text).casefold()
+    words, starts = set(_WORDS.findall(positive)), tuple(_STARTS.findall(positive))
     plate = fold(normalise(text))
     found: dict[str, list[str]] = {}
     for name, value in _texts(source):
         if name in PLATE_FIELDS and plate and fold(normalise(value)) == plate:
             found[name] = [f"<em>{html.escape(value)}</em>"]
-        elif marked := _marked(value[:MAX_VALUE_CHARS], words):
+        elif marked := _marked(value[:MAX_VALUE_CHARS], words, starts):
             found[name] = [marked]
     return found
 
@@ -47,12 +49,12 @@ def _texts(source: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield f"extras.{name}", str(value)
 
 
-def _marked(value: str, words: set[str]) -> str | None:
+def _marked(value: str, words: set[str], starts: tuple[str, ...]) -> str | None:
     parts: list[str] = []
     end = 0
     for match in _WORDS.finditer(value):
         word = match[0].casefold()
-        if word in words or any(len(start) >= 3 and word.startswith(start) for start in words):
+        if word in words or word.startswith(starts):
             parts += [html.escape(value[end : match.start()]), f"<em>{html.escape(match[0])}</em>"]
             end = match.end()
     return "".join([*parts, html.escape(value[end:])]) if parts else None

@@ -21,7 +21,7 @@ _TEXT_FLAGS = "AND|OR|NOT|PHRASE|PREFIX|PRECEDENCE|ESCAPE|WHITESPACE"
 
 
 class OpenSearchIndex:
-    """`query_api.ports.SearchIndex` over `ALIAS`.
+    """`query_api.ports.SearchIndex` over the sink's monthly indices.
 
     Args:
         url: base URL of the server.
@@ -29,6 +29,7 @@ class OpenSearchIndex:
         retry_after_s: pause that clients are told when the server is away.
         login: user and password.
         ca_certs: file with the certificates to trust.
+        alias: of the indices to search.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class OpenSearchIndex:
         retry_after_s: float,
         login: tuple[str, str] | None = None,
         ca_certs: str | None = None,
+        alias: str = ALIAS,
     ) -> None:
+        self._alias = alias
         self._url = url
         self._login = login
         self._ca_certs = ca_certs
@@ -66,7 +69,7 @@ class OpenSearchIndex:
     async def ping(self) -> None:
         """See `query_api.ports.Dependency.ping`."""
         try:
-            await self._opened().cluster.health(params={"timeout": "1s"})
+            await self._opened().cluster.health()
         except OpenSearchException as error:
             raise self._translated(error) from error
 
@@ -75,7 +78,7 @@ class OpenSearchIndex:
         body = search_body(query, after, limit, self._timeout_s)
         try:
             answer = await self._opened().search(
-                index=ALIAS, body=body, params={"ignore_unavailable": "true", "allow_no_indices": "true"}
+                index=self._alias, body=body, params={"ignore_unavailable": "true", "allow_no_indices": "true"}
             )
         except OpenSearchException as error:
             raise self._translated(error) from error
@@ -95,8 +98,8 @@ class OpenSearchIndex:
 def search_body(query: TextQuery, after: tuple[float, int, str] | None, limit: int, timeout_s: float) -> dict[str, Any]:
     """The search request.
 
-    Words are looked for in the field that holds those of all others (simple_query_string forgives any syntax). What could
-    be a plate is looked for as such as well: exact first, then with confusables, one edit away, and as part of a plate.
+    Words are looked for in the field that holds those of all others (simple_query_string forgives any syntax). What
+    could be a plate is looked for as such as well: exact, with confusables, one edit away, and as part of a plate.
     """
     wordings: list[dict[str, Any]] = [
         {

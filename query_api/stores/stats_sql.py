@@ -28,14 +28,17 @@ CAMERAS = SQL(
         UNION ALL
         SELECT camera_id, site_id, captured_at, latitude, longitude, FALSE, NULL
         FROM vehicle_events WHERE captured_at >= %(since)s
-    ), newest AS (
-        SELECT DISTINCT ON (camera_id) camera_id, site_id, latitude, longitude
-        FROM seen ORDER BY camera_id, captured_at DESC
+    ), site AS (
+        SELECT DISTINCT ON (camera_id) camera_id, site_id
+        FROM seen WHERE site_id IS NOT NULL ORDER BY camera_id, captured_at DESC
+    ), place AS (
+        SELECT DISTINCT ON (camera_id) camera_id, latitude, longitude
+        FROM seen WHERE latitude IS NOT NULL AND longitude IS NOT NULL ORDER BY camera_id, captured_at DESC
     )
-    SELECT camera_id, newest.site_id, newest.latitude, newest.longitude,
+    SELECT camera_id, site.site_id, place.latitude, place.longitude,
         count(*) FILTER (WHERE has_plate) AS events, count(*) FILTER (WHERE NOT has_plate) AS vehicles,
         avg(confidence) AS confidence, min(captured_at) AS first_at, max(captured_at) AS last_at
-    FROM seen JOIN newest USING (camera_id)
-    GROUP BY camera_id, newest.site_id, newest.latitude, newest.longitude
+    FROM seen LEFT JOIN site USING (camera_id) LEFT JOIN place USING (camera_id)
+    GROUP BY camera_id, site.site_id, place.latitude, place.longitude
     ORDER BY camera_id"""
 )
