@@ -8,6 +8,7 @@ from typing import Any
 import fastavro.schema
 
 NAMESPACE = "alpr"
+_ORDER = ("type", "name", "namespace", "logicalType", "doc", "symbols", "items", "values", "default", "fields")
 AVRO_DIR = Path(str(resources.files("schemas").joinpath("avro")))
 
 
@@ -24,7 +25,7 @@ def contract(event: type) -> dict[str, Any]:
     path = AVRO_DIR / f"{NAMESPACE}.{event.__name__}.avsc"
     if not path.is_file():
         raise LookupError(f"{event.__name__} has no contract: {path.name} is missing")
-    loaded = _without(fastavro.schema.load_schema(str(path)), lambda key: key.startswith("__"))
+    loaded = _ordered(_without(fastavro.schema.load_schema(str(path)), lambda key: key.startswith("__")))
     assert isinstance(loaded, dict)
     return loaded
 
@@ -39,6 +40,20 @@ def parse_plain(schema: Any) -> Any:
         fastavro.schema.SchemaParseException: not an Avro schema.
     """
     return fastavro.schema.parse_schema(_without(schema, lambda key: key == "logicalType"))
+
+
+def _ordered(schema: Any) -> Any:
+    """The same schema with its attributes in one order.
+
+    fastavro collects attributes in a set, whose order differs between processes; a registry that compares texts would
+    take each process's contract for a new version.
+    """
+    if isinstance(schema, dict):
+        names = sorted(schema, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+        return {name: schema[name] if name == "default" else _ordered(schema[name]) for name in names}
+    if isinstance(schema, list):
+        return [_ordered(item) for item in schema]
+    return schema
 
 
 def _without(schema: Any, unwanted: Any) -> Any:
