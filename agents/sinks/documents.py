@@ -48,6 +48,10 @@ class IndexSpec(Generic[Event]):
         month = moment(self.time_of(event), "captured_at")
         return f"{self.alias}-{month.year:04d}.{month.month:02d}"
 
+    def write_alias(self, index: str) -> str:
+        """Name under which a monthly index is written; see `OpenSearchSink`."""
+        return f"{index}-write"
+
     def template(self, shards: int, replicas: str, refresh_interval: str) -> Document:
         """Body of the index template."""
         analysis, mapping = _file("analysis"), _file(self.mapping)

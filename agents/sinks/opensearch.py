@@ -3,11 +3,10 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from time import monotonic
 from typing import Any, Generic
 
 from opensearchpy import AsyncOpenSearch
-from opensearchpy.exceptions import NotFoundError, OpenSearchException, RequestError
+from opensearchpy.exceptions import OpenSearchException, RequestError
 
 from agents.sinks.batching import Refused, write_newest
 from agents.sinks.documents import Event, IndexSpec
@@ -28,8 +27,9 @@ log = get_logger(__name__)
 class OpenSearchSink(Generic[Event]):
     """Keeps one kind of event in one family of monthly indices.
 
-    The index template is put in place at the first write, after every failure (a cluster that was wiped comes back
-    empty, and would guess the types of fields by the first document), and looked for every `recheck_s`.
+    A cluster that comes back empty, or an index that somebody deletes, must not be made anew by the next document: the
+    types of its fields would be guessed. So this sink makes its indices itself and writes only through an alias of
+    theirs, with ``require_alias``: where that is gone, nothing is written, and set-up runs again.
 
     Args:
         spec: the kind of event.
@@ -46,7 +46,7 @@ class OpenSearchSink(Generic[Event]):
         self._settings = settings or OpenSearchSettings()
         self._client: AsyncOpenSearch | None = None
         self._setup_lock = asyncio.Lock()
-        self._checked_at: float | None = None
+        self._is_set_up = False
         self._known: set[str] = set()
 
     async def setup(self) -> None:
@@ -57,7 +57,7 @@ class OpenSearchSink(Generic[Event]):
             except OpenSearchException as error:
                 raise translate(error) from error
             self._known.clear()
-            self._checked_at = monotonic()
+            self._is_set_up = True
 
     async def write(self, batch: Sequence[Event]) -> list[Rejection]:
         """See `Sink.write`."""
@@ -84,7 +84,7 @@ class OpenSearchSink(Generic[Event]):
                 write=lambda chosen: self._write_lines({index: lines[index] for index in chosen}),
             )
         except SinkUnavailable:
-            self._checked_at = None
+            self._is_set_up = False
             raise
         return [Rejection(index, error) for index, error in sorted(refused.items())]
 
@@ -99,7 +99,7 @@ class OpenSearchSink(Generic[Event]):
     async def close(self) -> None:
         """See `Sink.close`."""
         client, self._client = self._client, None
-        self._checked_at = None
+        self._is_set_up = False
         if client is not None:
             await client.close()
 
@@ -123,11 +123,8 @@ class OpenSearchSink(Generic[Event]):
         return self._client
 
     async def _ready(self, indices: set[str]) -> None:
-        now = monotonic()
-        if self._checked_at is None:
+        if not self._is_set_up:
             await self.setup()
-        elif now - self._checked_at > self._settings.recheck_s:
-            await self._recheck()
         try:
             for name in sorted(indices - self._known):
                 await self._make_index(name)
@@ -135,36 +132,29 @@ class OpenSearchSink(Generic[Event]):
         except OpenSearchException as error:
             raise translate(error) from error
 
-    async def _recheck(self) -> None:
-        try:
-            there = await self._open().indices.exists_index_template(name=self._spec.alias)
-        except OpenSearchException as error:
-            raise translate(error) from error
-        if there:
-            self._checked_at = monotonic()
-        else:
-            log.warning("index template is gone; putting it back", template=self._spec.alias)
-            await self.setup()
+    def _template(self) -> dict[str, Any]:
+        return self._spec.template(self._settings.shards, self._settings.replicas, self._settings.refresh_interval)
 
     async def _put_template(self) -> None:
-        body = self._spec.template(self._settings.shards, self._settings.replicas, self._settings.refresh_interval)
-        await self._open().indices.put_index_template(name=self._spec.alias, body=body)
+        """For indices of the family that others make: restored, reindexed."""
+        await self._open().indices.put_index_template(name=self._spec.alias, body=self._template())
 
     async def _make_index(self, name: str) -> None:
-        """Create a monthly index from the template; bring one that is there up to this version's mapping."""
-        client = self._open()
+        """Create a monthly index; bring one that is there up to this version's mapping."""
+        client, body = self._open(), self._template()["template"]
+        writing = self._spec.write_alias(name)
         try:
-            await client.indices.create(index=name)
+            await client.indices.create(index=name, body={**body, "aliases": {**body["aliases"], writing: {}}})
         except RequestError as error:
             if error.error != "resource_already_exists_exception":
                 raise
         else:
             return
-        mapping = self._spec.template(1, self._settings.replicas, "1s")["template"]["mappings"]
+        for alias in (self._spec.alias, writing):
+            await client.indices.put_alias(index=name, name=alias)
         try:
-            await client.indices.put_alias(index=name, name=self._spec.alias)
-            await client.indices.put_mapping(index=name, body=mapping)
-        except (RequestError, NotFoundError) as error:
+            await client.indices.put_mapping(index=name, body=body["mappings"])
+        except RequestError as error:
             # an index that somebody else made: it takes documents, but not all searches find them
             log.error("index does not fit this version's mapping; reindex it", index=name, error=str(error)[:500])
 
@@ -189,7 +179,7 @@ class OpenSearchSink(Generic[Event]):
         """
         body = b"".join(action + b"\n" + document + b"\n" for action, document in part.values())
         try:
-            answer = await self._open().bulk(body=body)
+            answer = await self._open().bulk(body=body, params={"require_alias": "true"})
         except OpenSearchException as error:
             if not is_too_large(error):
                 raise translate(error) from error
@@ -215,7 +205,7 @@ class OpenSearchSink(Generic[Event]):
         if not 0 < len(identifier.encode()) <= MAX_ID_BYTES:
             raise SinkRejected(f"the id has {len(identifier.encode())} bytes; OpenSearch takes 1 to {MAX_ID_BYTES}")
         target: dict[str, Any] = {
-            "_index": index,
+            "_index": self._spec.write_alias(index),
             "_id": identifier,
             "version": self._spec.version_of(event),
             "version_type": "external",

@@ -52,9 +52,6 @@ class OpenSearchSettings(BaseSettings):
     refresh_interval: str = Field(
         "1s", pattern=r"^-1$|^\d+(ms|s|m)$", description="How soon a document can be found; longer costs less CPU"
     )
-    recheck_s: float = Field(
-        60.0, gt=0, description="Seconds between two looks whether the index template is still there"
-    )
 
 
 class ImagesSettings(BaseSettings):
