@@ -9,29 +9,39 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 import click
 
-COMMANDS: Mapping[str, str] = MappingProxyType(
+
+class Lazy(NamedTuple):
+    """A subcommand that is not imported yet.
+
+    Attributes:
+        where: its `module:attribute`.
+        summary: what `alpr --help` says about it.
+        extras: the install extras that hold its packages.
+    """
+
+    where: str
+    summary: str
+    extras: str = "stream"
+
+
+COMMANDS: Mapping[str, Lazy] = MappingProxyType(
     {
-        "stack": "cli.stack:stack",
-        "doctor": "cli.doctor:doctor",
-        "demo": "cli.demo:demo",
-        "api": "cli.api:api",
-        "topics": "cli.topics:topics",
-        "rules": "cli.rules:rules",
-        "schemas": "cli.schemas:schemas",
-        "dlq": "cli.dlq:dlq",
-        "purge": "cli.purge:purge",
+        "stack": Lazy("cli.stack:stack", "Start, stop and look at the local servers.", "stack"),
+        "doctor": Lazy("cli.doctor:doctor", "Look for what the local stack needs.", "stack"),
+        "demo": Lazy("cli.demo:demo", "Camera to alert on real services, with a summary.", "stack,stream,edge,api"),
+        "api": Lazy("cli.api:api", "Serve ingest, search, alerts and statistics over HTTP.", "api"),
+        "topics": Lazy("cli.topics:topics", "Create and check the Kafka topics."),
+        "rules": Lazy("cli.rules:rules", "Check, test and explain alert rules."),
+        "schemas": Lazy("cli.schemas:schemas", "Register Avro schemas and check their compatibility."),
+        "dlq": Lazy("cli.dlq:dlq", "Look at dead letters and replay them."),
+        "purge": Lazy("cli.purge:purge", "Erase a plate from every store."),
     }
 )
-"""Subcommand to `module:attribute`; a command whose module does not exist is not listed."""
-
-
-EXTRAS: Mapping[str, str] = MappingProxyType(
-    {"stack": "stack", "doctor": "stack", "demo": "stack,stream,edge,api", "api": "api"}
-)
-"""Subcommand to the extras that hold its packages, where these are not the stream's."""
+"""Subcommands by name; one whose module does not exist is not listed."""
 
 
 class LazyGroup(click.Group):
@@ -39,8 +49,13 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands whose modules are there, without importing them."""
-        there = [name for name, where in COMMANDS.items() if _exists(where.partition(":")[0])]
+        there = [name for name, lazy in COMMANDS.items() if _exists(lazy.where.partition(":")[0])]
         return [*super().list_commands(ctx), *there]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands with their summaries, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].summary) for name in self.list_commands(ctx)])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None for an unknown name.
@@ -48,10 +63,10 @@ class LazyGroup(click.Group):
         Raises:
             click.ClickException: a package that the command needs is not installed.
         """
-        where = COMMANDS.get(cmd_name)
-        if where is None:
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
             return super().get_command(ctx, cmd_name)
-        module_name, _, attribute = where.partition(":")
+        module_name, _, attribute = lazy.where.partition(":")
         if not _exists(module_name):
             return None
         try:
@@ -61,11 +76,11 @@ class LazyGroup(click.Group):
                 raise  # a mistake in the project, not a missing extra
             raise click.ClickException(
                 f"`alpr {cmd_name}` needs the package {error.name}, which this install lacks. "
-                f"Mend it with: {sys.executable} -m pip install 'alpr-platform[{EXTRAS.get(cmd_name, 'stream')}]'"
+                f"Mend it with: {sys.executable} -m pip install 'alpr-platform[{lazy.extras}]'"
             ) from error
         command = getattr(module, attribute)
         if not isinstance(command, click.Command):
-            raise TypeError(f"{where} is no click command")
+            raise TypeError(f"{lazy.where} is no click command")
         return command
 
 

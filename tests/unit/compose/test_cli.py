@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -9,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from cli.main import COMMANDS, main
+from cli.main import COMMANDS, Lazy, main
 from compose.local.artifacts import Artifact
 from compose.local.service import Place
 from compose.local.services import chosen
@@ -28,11 +30,21 @@ def alpr(toy: Toy) -> Iterator[CliRunner]:
 
 def test_only_commands_that_exist_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command whose module is absent is neither listed nor found."""
-    monkeypatch.setattr("cli.main.COMMANDS", {"stack": COMMANDS["stack"], "dream": "cli.dream:dream"})
+    monkeypatch.setattr("cli.main.COMMANDS", {"stack": COMMANDS["stack"], "dream": Lazy("cli.dream:dream", "?")})
     runner = CliRunner()
     assert main.list_commands(click.Context(main)) == ["stack"]
     assert runner.invoke(main, ["dream"]).exit_code == 2
     assert "Start, stop and look" in runner.invoke(main, ["--help"]).output
+
+
+def test_help_imports_no_command() -> None:
+    """The list of commands is there even where a command's packages are not."""
+    code = (
+        "import sys; sys.modules['psycopg'] = sys.modules['faust'] = None; from cli.main import main; main(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "stack" in done.stdout
 
 
 def test_missing_package_of_a_command_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
