@@ -1,20 +1,21 @@
 """How far a role is behind: the ends of its partitions, asked from the broker, against what is committed."""
 
-import asyncio
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 from faust.exceptions import ConsumerNotStarted
 from mode import Service
 
+from schemas.errors import Unavailable
+from streams.ends import PartitionEnds
 from telemetry.log import get_logger
 
 if TYPE_CHECKING:
     from streams.role_app import RoleApp
 
-ASK_TIMEOUT_S = 5.0
+FRESH_FOR = 3  # intervals
+GRACE_S = 1.0
 log = get_logger(__name__)
 
 
@@ -51,31 +52,30 @@ class LagWatch(Service):
 
     Args:
         app: the role.
+        ends: asks the broker.
         interval_s: seconds between two measurements.
     """
 
-    def __init__(self, app: "RoleApp", interval_s: float, **kwargs: Any) -> None:
+    def __init__(self, app: "RoleApp", ends: PartitionEnds, interval_s: float, **kwargs: Any) -> None:
         self.app = app
+        self.ends = ends
         self.interval_s = interval_s
         self.latest = Lag()
-        self._asking: asyncio.Task[Lag | None] | None = None
         super().__init__(**kwargs)
 
     @property
     def is_known(self) -> bool:
         """Whether the latest measurement is fresh."""
-        return monotonic() - self.latest.measured_at < 3 * self.interval_s + ASK_TIMEOUT_S
+        return monotonic() - self.latest.measured_at < FRESH_FOR * self.interval_s + GRACE_S
 
     @Service.task
     async def _watch(self) -> None:
         while not self.should_stop:
             await self.sleep(self.interval_s)
-            if self._asking is None or self._asking.done():  # an unanswered question is not asked again
-                self._asking = asyncio.ensure_future(self._measure())
             try:
-                measured = await asyncio.wait_for(asyncio.shield(self._asking), ASK_TIMEOUT_S)
-            except (KafkaError, ConsumerNotStarted, TimeoutError) as error:
-                log.debug("lag unknown", role=self.app.role.name, error=repr(error))
+                measured = await self._measure()
+            except (Unavailable, ConsumerNotStarted) as error:
+                log.debug("lag unknown", role=self.app.role.name, error=str(error))
                 continue
             if measured is not None:
                 self.latest = measured
@@ -84,24 +84,21 @@ class LagWatch(Service):
                 consumer.metrics.staged_keys.set(consumer.staged_keys())
                 consumer.metrics.unacknowledged.set(consumer.outbox.unacknowledged)
 
-    async def on_stop(self) -> None:
-        """Drop a question that is still open."""
-        if self._asking is not None:
-            self._asking.cancel()
-
     async def _measure(self) -> Lag | None:
         app, consumer = self.app, self.app.run_consumer
         if not consumer.started or app.rebalancing:
             return None
-        partitions = {tp for tp in consumer.assignment() if tp.topic not in app.tables.changelog_topics}
-        if not partitions:
-            return Lag({}, monotonic())
-        ends = await consumer.highwaters(*partitions)
-        committed = {tp: consumer.committed(tp) for tp in partitions}
-        unread = [tp for tp, offset in committed.items() if offset is None]
-        starts = await consumer.earliest_offsets(*unread) if unread else {}
-        records = {
-            (tp.topic, tp.partition): max(0, (ends.get(tp) or 0) - (committed[tp] or starts.get(tp) or 0))
-            for tp in partitions
+        committed = {
+            (tp.topic, tp.partition): consumer.committed(tp)
+            for tp in consumer.assignment()
+            if tp.topic not in app.tables.changelog_topics
         }
-        return Lag(records, monotonic())
+        ends = await self.ends.latest(committed)
+        starts = await self.ends.earliest(place for place, offset in committed.items() if offset is None)
+        return Lag(
+            {
+                place: max(0, ends[place] - (starts[place] if offset is None else offset))
+                for place, offset in committed.items()
+            },
+            monotonic(),
+        )

@@ -12,6 +12,7 @@ from yarl import URL
 
 from streams.broadcast import Broadcast
 from streams.consumer import RunConsumer
+from streams.ends import partition_ends
 from streams.lag import LagWatch
 from streams.outbox import Outbox
 from streams.role import Role
@@ -56,7 +57,7 @@ class RoleApp(faust.App):
         self.kafka_security = security or KafkaSecurity()
         self.broadcasts: list[Broadcast] = []
         self.companions: list[RoleApp] = []  # other roles of the worker, where this one is the primary
-        self.lag = LagWatch(self, settings.lag_interval_s)
+        self.lag = LagWatch(self, partition_ends(bootstrap, self.kafka_security), settings.lag_interval_s)
         super().__init__(
             role.app_id,
             broker=broker_urls(bootstrap, settings),

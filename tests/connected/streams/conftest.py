@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # documented, not declared
 
 from schemas.topics import DLQ
 from tests.connected.streams.reads import Read, partition_of
@@ -42,9 +42,9 @@ class Broker:
         self.bootstrap = bootstrap
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
 
-    def create(self, *names: str, partitions: int = PARTITIONS, **config: str) -> None:
+    def create(self, *names: str, partitions: int = PARTITIONS, config: dict[str, str] | None = None) -> None:
         """Create topics and wait until they are there. One that exists is left as it is."""
-        new = [NewTopic(name, partitions, 1, config=config) for name in names if name not in self.topics()]
+        new = [NewTopic(name, partitions, 1, config=config or {}) for name in names if name not in self.topics()]
         for future in self._admin.create_topics(new).values() if new else ():
             future.result()
         until(lambda: self.topics() >= set(names), f"creation of {names}", 10)
@@ -204,8 +204,8 @@ class Bench:
         self.changelog = f"alpr-{self.run_id}-dedup-last_seen-changelog"
         self.workers: list[Worker] = []
         self._folder = folder
-        broker.create(self.source, self.events, **{"max.message.bytes": "12582912"})
-        broker.create(DLQ.name, partitions=DLQ.partitions, **DLQ.config)
+        broker.create(self.source, self.events, config={"max.message.bytes": "12582912"})
+        broker.create(DLQ.name, partitions=DLQ.partitions, config=DLQ.config)
 
     def worker(self, **env: str) -> Worker:
         """Start a worker with a state folder of its own."""

@@ -12,7 +12,7 @@ COMPACT = {"cleanup.policy": "compact"}
 async def test_reads_to_the_end_then_follows(broker: Broker) -> None:
     """Ready means complete: all partitions to their ends, deleted keys gone; changes after that come in."""
     topic = f"t{uuid4().hex[:10]}.cameras"
-    broker.create(topic, partitions=3, **COMPACT)
+    broker.create(topic, partitions=3, config=COMPACT)
     broker.produce(topic, [(b"cam-%d" % n, b"v%d" % n, n % 3) for n in range(300)] + [(b"cam-7", None, 1)])
     state = Broadcast(topic, broker.bootstrap)
     heard: list[tuple[bytes, bytes | None]] = []
@@ -36,7 +36,7 @@ async def test_reads_to_the_end_then_follows(broker: Broker) -> None:
 async def test_an_empty_topic_is_complete_at_once(broker: Broker) -> None:
     """No cameras is a state, too."""
     topic = f"t{uuid4().hex[:10]}.rules"
-    broker.create(topic, partitions=1, **COMPACT)
+    broker.create(topic, partitions=1, config=COMPACT)
     state = Broadcast(topic, broker.bootstrap)
     await state.start()
     try:

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,11 @@ def test_a_stuck_role_does_not_stop_the_first_and_readiness_says_so(bench: Bench
     until(lambda: bench.committed() == len(reads), "the first role's work", 40)
     assert set(bench.event_ids()) == events
 
-    def report() -> dict[str, object] | None:
+    def report() -> dict[str, Any]:
         answer = worker.get("/ready")
-        roles = answer.json()["roles"] if answer is not None else {}
+        roles: dict[str, Any] = answer.json()["roles"] if answer is not None else {}
         sink = roles.get(f"{bench.run_id}-sink", {})
-        return roles if sink.get("lag_records") == len(events) else None
+        return roles if sink.get("lag_records") == len(events) else {}
 
     roles = until(report, "the lag of the stuck role", 15)
     dedup, sink = roles[f"{bench.run_id}-dedup"], roles[f"{bench.run_id}-sink"]

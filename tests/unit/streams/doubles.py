@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from faust.types import TP, Message
 
@@ -61,9 +61,9 @@ def message_of(run: Run) -> Message:
     """The Faust message that carries a run."""
     last = run.records[-1]
     return Message(
-        run.tp.topic, run.tp.partition, last.offset, last.timestamp / 1000, 0, [], None, run, None, 0, 0, run.tp,
-        generation_id=1,
-    )  # type: ignore[arg-type]  # the value of a run's message is the run  # fmt: skip
+        run.tp.topic, run.tp.partition, last.offset, last.timestamp / 1000, 0, [], None,
+        cast("bytes", run), None, 0, 0, run.tp, generation_id=1,
+    )  # fmt: skip
 
 
 class FakeOutbox(Outbox):
