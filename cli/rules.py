@@ -91,19 +91,20 @@ def test(paths: tuple[Path, ...], verbose: bool) -> None:
 @_WATCHLISTS
 @click.option(
     "--event",
-    "event_file",
+    "event_path",
     required=True,
-    type=click.File("rb"),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="JSON of a sighting or detection; - reads standard input",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON")
-def explain(rules_path: Path | None, watchlists_path: Path | None, event_file: IO[bytes], as_json: bool) -> None:
+def explain(rules_path: Path | None, watchlists_path: Path | None, event_path: str, as_json: bool) -> None:
     """Say for each rule and condition what value it sees in an event, and why it holds or not."""
     engine = Engine(_load((rules_path,) if rules_path else ()), _watchlists(watchlists_path))
     try:
-        sighting = sighting_from_json(event_file.read(), "event")
+        with click.open_file(event_path, "rb") as event:
+            sighting = sighting_from_json(event.read(), "event")
     except SchemaError as error:
-        raise CommandError(f"{event_file.name}: {error}") from error
+        raise CommandError(f"{event_path}: {error}") from error
     explanations = engine.explain(sighting)
     if as_json:
         shown = [
@@ -203,7 +204,7 @@ def _load(paths: tuple[Path, ...]) -> RuleSet:
     try:
         return load_rules(paths or (rule_settings().rules_path,))
     except RuleFileError as error:
-        raise CommandError(f"{error}\n{len(error.problems)} problems") from error
+        raise _refused(error) from error
 
 
 def _watchlists(path: Path | None) -> Watchlists:
@@ -212,7 +213,12 @@ def _watchlists(path: Path | None) -> Watchlists:
     try:
         return Watchlists(load_watchlists([path or rule_settings().watchlists_path]))
     except RuleFileError as error:
-        raise CommandError(f"{error}\n{len(error.problems)} problems") from error
+        raise _refused(error) from error
+
+
+def _refused(error: RuleFileError) -> CommandError:
+    count = len(error.problems)
+    return CommandError(f"{count} problem{'s' if count > 1 else ''}\n{error}")
 
 
 def _open_output(path: Path | None) -> AbstractContextManager[IO[str]]:

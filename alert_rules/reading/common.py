@@ -1,10 +1,13 @@
 """What all forms of a rule have in common: severity, grouping, suppression, messages."""
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from alert_rules import expectations as expect
-from alert_rules.document import Listing, Mapping, Node, Scalar
-from alert_rules.errors import Place, RuleProblem, nearest, shown
+from alert_rules.document import Listing, Node, Scalar
+from alert_rules.document import Mapping as MappingNode
+from alert_rules.errors import Place, Problems, RuleProblem, nearest, shown
 from alert_rules.fields import Field, Kind
 from alert_rules.reading.comparisons import read_field
 from alert_rules.rule import PLATE_GROUP, SEVERITIES, GroupKey, Suppression
@@ -48,6 +51,26 @@ def read_severity(node: Node, what: str) -> str:
     return word
 
 
+PartReaders = Mapping[str, tuple[str, Callable[[Node], Any]]]
+"""Key of the file -> attribute of the rule, and what reads it."""
+
+COMMON_PARTS: PartReaders = {
+    "enabled": ("enabled", lambda node: expect.flag(node, "'enabled'")),
+    "severity": ("severity", lambda node: read_severity(node, "severity")),
+    "description": ("description", lambda node: expect.text(node, "'description'", limit=4000, empty=True) or None),
+}
+
+
+def read_parts(body: MappingNode, readers: PartReaders, problems: Problems) -> dict[str, Any]:
+    """Those attributes of a rule that stand in the file, each read on its own, so that all mistakes are found."""
+    parts: dict[str, Any] = {}
+    for key, (attribute, read) in readers.items():
+        if key in body.entries:
+            with problems.collect():
+                parts[attribute] = read(body.entries[key])
+    return parts
+
+
 def read_group(node: Node) -> GroupKey:
     """``group_by``: a field or several; ``plate`` and the plate's texts mean one vehicle, misreads included.
 
@@ -80,7 +103,7 @@ def read_suppression(node: Node, group: GroupKey) -> Suppression | None:
     Raises:
         RuleProblem: it is neither.
     """
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         by = read_group(node.entries["by"]) if "by" in node.entries else group
         return suppression(expect.duration_s(expect.required(node, "for", "'suppress'"), "'for'"), by)
     return suppression(expect.duration_s(node, "'suppress'"), group)

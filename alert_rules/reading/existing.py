@@ -30,6 +30,14 @@ CONDITIONS_KEYS = (
 )  # fmt: skip
 RATE_LIMIT_KEYS = ("enabled", "cooldown_seconds", "dedup_key")
 DEFAULT_COOLDOWN_S = 300.0
+_PARTS: common.PartReaders = {
+    **common.COMMON_PARTS,
+    "name": ("name", lambda node: expect.text(node, "'name'", limit=200)),
+    "priority": ("severity", lambda node: common.read_severity(node, "priority")),
+    "severity": ("severity", lambda node: common.read_severity(node, "severity")),
+    "message": ("message", common.read_message),
+    "message_template": ("message", common.read_message),
+}
 _COMPARISON_KEYS = ("field", "operator", "op", "value", "values")
 
 
@@ -66,33 +74,25 @@ def read_conditions(body: Mapping, defaults: ChannelDefaults, problems: Problems
 
 
 def _rule(body: Mapping, match: Condition | None, defaults: ChannelDefaults, problems: Problems) -> Rule | None:
-    rule: Rule | None = None
+    parts = common.read_parts(body, _PARTS, problems)
+    rule_id: str | None = None
     with problems.collect():
-        name = expect.optional_text(body, "name", "'name'", limit=200)
-        if name is None and "id" not in body.entries:
+        if "id" in body.entries:
+            rule_id = common.read_id(body.entries["id"])
+        elif "name" in parts:
+            rule_id = common.id_from_name(parts["name"])
+        elif "name" not in body.entries:
             raise RuleProblem(body.place, "a rule needs 'name' or 'id'")
-        rule_id = common.read_id(body.entries["id"]) if "id" in body.entries else common.id_from_name(name or "")
-        severity = "medium"
-        for key in ("severity", "priority"):
-            if key in body.entries:
-                severity = common.read_severity(body.entries[key], key)
-                break
-        message = body.entries.get("message_template") or body.entries.get("message")
-        suppress = _rate_limit(body, problems)
-        rule = Rule(
-            id=rule_id,
-            name=name or rule_id,
-            match=match,  # type: ignore[arg-type]  # None only with problems, and then the rule is not returned
-            place=body.place,
-            severity=severity,
-            enabled=expect.optional_flag(body, "enabled", True),
-            description=expect.optional_text(body, "description", "'description'", limit=4000),
-            suppress=suppress,
-            actions=_actions(body, defaults, problems),
-            message=common.read_message(message) if message is not None else None,
-            tests=read_tests(body.entries["tests"], problems) if "tests" in body.entries else (),
-        )
-    return rule if match is not None else None
+    with problems.collect():
+        parts["suppress"] = _rate_limit(body, problems)
+    with problems.collect():
+        parts["actions"] = _actions(body, defaults, problems)
+    with problems.collect():
+        if "tests" in body.entries:
+            parts["tests"] = read_tests(body.entries["tests"], problems)
+    if rule_id is None or match is None:
+        return None
+    return Rule(**{"name": rule_id, **parts}, id=rule_id, match=match, place=body.place)
 
 
 def _rate_limit(body: Mapping, problems: Problems) -> Suppression | None:

@@ -16,6 +16,13 @@ KEYS = (
     "message", "freshness", "tests",
 )  # fmt: skip
 _SUPPRESS_KEYS = ("for", "by")
+_PARTS: common.PartReaders = {
+    **common.COMMON_PARTS,
+    "name": ("name", lambda node: expect.text(node, "'name'", limit=200)),
+    "runbook": ("runbook", lambda node: expect.text(node, "'runbook'", limit=2000)),
+    "message": ("message", common.read_message),
+    "freshness": ("freshness_s", lambda node: expect.duration_s(node, "'freshness'")),
+}
 
 
 def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) -> Rule | None:
@@ -28,29 +35,24 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
     with problems.collect():
         match = read_match(expect.required(body, "match", "a rule"), problems)
     group, suppress = _grouping(body, problems)
-    rule: Rule | None = None
+    parts = common.read_parts(body, _PARTS, problems)
+    actions: tuple[Action, ...] = ()
     with problems.collect():
-        rule = Rule(
-            id=rule_id or "?",
-            name=expect.optional_text(body, "name", "'name'", limit=200) or rule_id or "?",
-            match=match,  # None only with problems, and then the rule is not returned
-            place=body.place,
-            severity=common.read_severity(body.entries["severity"], "severity")
-            if "severity" in body.entries
-            else "medium",
-            enabled=expect.optional_flag(body, "enabled", True),
-            description=expect.optional_text(body, "description", "'description'", limit=4000),
-            runbook=expect.optional_text(body, "runbook", "'runbook'", limit=2000),
-            group_by=group,
-            suppress=suppress,
-            actions=_actions(body, defaults, problems),
-            message=common.read_message(body.entries["message"]) if "message" in body.entries else None,
-            freshness_s=expect.duration_s(body.entries["freshness"], "'freshness'")
-            if "freshness" in body.entries
-            else None,
-            tests=read_tests(body.entries["tests"], problems) if "tests" in body.entries else (),
-        )
-    return rule if rule_id is not None and match is not None else None
+        actions = _actions(body, defaults, problems)
+    with problems.collect():
+        if "tests" in body.entries:
+            parts["tests"] = read_tests(body.entries["tests"], problems)
+    if rule_id is None or match is None:
+        return None
+    return Rule(
+        **{"name": rule_id, **parts},
+        id=rule_id,
+        match=match,
+        place=body.place,
+        group_by=group,
+        suppress=suppress,
+        actions=actions,
+    )
 
 
 def _grouping(body: Mapping, problems: Problems) -> tuple[GroupKey, Suppression | None]:

@@ -18,7 +18,7 @@ def test_a_rule_counts_an_event_once() -> None:
 
 
 def test_a_later_revision_fires_what_did_not_fire_before() -> None:
-    """A colour that is learned later, or a corrected identity, makes the alert then; it has the id it would have had."""
+    """A colour that is learned later, or a corrected identity, makes the alert then, with the id it would have had."""
     events = [sighting("e1", revision=1), sighting("e1", revision=2, vehicle_color="red")]
     [late] = run(engine(RED), events)
     [early] = run(engine(RED), events[1:])
@@ -180,7 +180,7 @@ def test_the_version_is_the_meaning() -> None:
 
 
 def test_what_can_be_forgotten_is_found_in_key_order() -> None:
-    """After the keeping time a sighting's count, a group's state and its mark lie in the ranges; not a second before."""
+    """After the keeping time a sighting's count, a group's state and its mark lie in the ranges; not before."""
     made = engine(ANY, suppress="10m")
     memory: dict[bytes, bytes | None] = {}
     for event in [sighting("e1", 0, plate_text="A1"), sighting("e2", 3600, plate_text="A1")]:

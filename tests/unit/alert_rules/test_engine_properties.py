@@ -1,8 +1,9 @@
 """Properties of the engine that hold for any sightings: determinism, once per event, suppression."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alert_rules.backtest import backtest
@@ -41,18 +42,21 @@ def _sightings() -> st.SearchStrategy[Sighting]:
 
 
 STREAMS = st.lists(_sightings(), max_size=40)
+QUICK = settings(max_examples=30, deadline=None)
 
 
 def _run(stream: list[Sighting]) -> list[Alert]:
     return [alert for _, decision in backtest(Engine(RULES), stream) for alert in decision.alerts]
 
 
+@QUICK
 @given(STREAMS)
 def test_the_same_stream_gives_the_same_alerts(stream: list[Sighting]) -> None:
     """Two runs agree in every field."""
     assert [to_record(alert) for alert in _run(stream)] == [to_record(alert) for alert in _run(stream)]
 
 
+@QUICK
 @given(STREAMS)
 def test_no_event_fires_a_rule_twice(stream: list[Sighting]) -> None:
     """Whatever the revisions, an event and a rule make one alert at most, and alert ids are unique."""
@@ -61,6 +65,7 @@ def test_no_event_fires_a_rule_twice(stream: list[Sighting]) -> None:
     assert len({alert.alert_id for alert in alerts}) == len(alerts)
 
 
+@QUICK
 @given(STREAMS, st.integers(0, 40))
 def test_reading_records_again_changes_nothing(stream: list[Sighting], cut: int) -> None:
     """After a crash the tail is read again, with the memory that is there: no alert more, none less."""
@@ -74,6 +79,7 @@ def test_reading_records_again_changes_nothing(stream: list[Sighting], cut: int)
     assert ids == [alert.alert_id for alert in _run(stream)]
 
 
+@QUICK
 @given(STREAMS)
 def test_alerts_of_a_group_keep_their_distance(stream: list[Sighting]) -> None:
     """No two alerts of one rule and key lie nearer than the suppression, in event time."""
@@ -83,9 +89,10 @@ def test_alerts_of_a_group_keep_their_distance(stream: list[Sighting]) -> None:
             times[alert.key].append(alert.fired_at)
     for fired in times.values():
         fired.sort()
-        assert all(later - earlier >= 60 * MICROS_PER_S for earlier, later in zip(fired, fired[1:], strict=False))
+        assert all(later - earlier >= 60 * MICROS_PER_S for earlier, later in pairwise(fired))
 
 
+@QUICK
 @given(STREAMS)
 def test_every_match_is_an_alert_or_counted(stream: list[Sighting]) -> None:
     """Alerts and held-back matches of a rule add up to the events that matched it."""
@@ -102,6 +109,7 @@ def test_every_match_is_an_alert_or_counted(stream: list[Sighting]) -> None:
     assert counts == {rule_id: len(events) for rule_id, events in matched.items()}
 
 
+@QUICK
 @given(STREAMS)
 def test_a_rule_s_neighbours_do_not_matter(stream: list[Sighting]) -> None:
     """A rule alone gives the alerts that it gives among others."""
@@ -110,6 +118,7 @@ def test_a_rule_s_neighbours_do_not_matter(stream: list[Sighting]) -> None:
     assert [alert for _, decision in backtest(alone, stream) for alert in decision.alerts] == expected
 
 
+@QUICK
 @given(STREAMS)
 def test_holds_and_explain_agree(stream: list[Sighting]) -> None:
     """The fast way and the explaining way come to the same truth."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alert_rules.plate_patterns import PlateHit, PlateIndex, PlatePattern
@@ -12,6 +12,7 @@ from schemas.confusion import CONFUSABLE_CLASSES
 from schemas.identity import fold
 from tests.unit.alert_rules.builders import sighting
 
+QUICK = settings(max_examples=50, deadline=None)
 PLATES = st.text("ABDOQ0123578SZGL6I", min_size=4, max_size=8)
 
 
@@ -119,6 +120,7 @@ def test_what_is_no_plate_is_refused(written: str) -> None:
         PlatePattern.parse(written)
 
 
+@QUICK
 @given(PLATES)
 def test_a_plate_hits_itself(plate: str) -> None:
     """Every plate is an exact hit of its own text."""
@@ -127,6 +129,7 @@ def test_a_plate_hits_itself(plate: str) -> None:
     assert hit.plate == plate
 
 
+@QUICK
 @given(PLATES, st.data())
 def test_a_confusable_swap_is_found_and_never_exact(plate: str, data: st.DataObject) -> None:
     """Any single confusable swap of a listed plate is a hit with less than certainty."""
@@ -142,6 +145,7 @@ def test_a_confusable_swap_is_found_and_never_exact(plate: str, data: st.DataObj
     assert 0 < hit.likelihood < 1
 
 
+@QUICK
 @given(PLATES, PLATES)
 def test_sure_reads_of_plates_that_do_not_look_alike_never_match(listed: str, read: str) -> None:
     """Without alternatives a hit means equal folds."""
@@ -149,6 +153,7 @@ def test_sure_reads_of_plates_that_do_not_look_alike_never_match(listed: str, re
         assert hits([listed], plate_text=read, plate_confidence=1.0) == []
 
 
+@QUICK
 @given(st.lists(PLATES, max_size=20), PLATES)
 def test_the_index_finds_what_a_scan_finds(listed: list[str], read: str) -> None:
     """Looking up gives the same plates as asking each one alone."""

@@ -98,7 +98,12 @@ def test_csv_files_are_read(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     first, second = load_watchlists([file])
-    assert (first.list_id, first.plate, first.vehicle_color, first.reason) == ("stolen", "AB123", "red", "stolen, armed")
+    assert (first.list_id, first.plate, first.vehicle_color, first.reason) == (
+        "stolen",
+        "AB123",
+        "red",
+        "stolen, armed",
+    )
     assert first.valid_until == parse_time("2026-02-01T00:00:00Z")
     assert first.sites == ("depot",)
     assert (second.plate, second.vehicle_color, second.sites) == ("0123E4", None, ())
@@ -108,7 +113,9 @@ def test_yaml_and_text_files_are_read(tmp_path: Path) -> None:
     """A folder of lists: one plate a line, a YAML list, a YAML mapping with defaults. 0123 and NO are plates."""
     (tmp_path / "a.txt").write_text("AB123 # mine\n\nXY?9*\n")
     (tmp_path / "b.yml").write_text("[0123, NO, 12:30, {plate: AB1, sites: [x, y]}]")
-    (tmp_path / "c.yaml").write_text("kind: permit\nreason: staff\nentries:\n  - AB1\n  - {plate: CD2, reason: guest}\n")
+    (tmp_path / "c.yaml").write_text(
+        "kind: permit\nreason: staff\nentries:\n  - AB1\n  - {plate: CD2, reason: guest}\n"
+    )
     (tmp_path / "README.md").write_text("not a list")
     entries = load_watchlists([tmp_path])
     assert [(each.list_id, each.plate, each.kind, each.reason) for each in entries] == [
