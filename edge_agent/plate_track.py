@@ -15,6 +15,9 @@ DECISIVE_READS = 3
 DECISIVE_PROBABILITY = 0.85
 LONE_READ_CONFIDENCE = 0.8
 LEAST_CONFIDENCE = 0.55
+LIKELY_CHARACTERS = 4
+SHORT_READ_CONFIDENCE = 0.92
+"""Plates of fewer characters exist; far more often they are a part of a plate, or no plate."""
 OTHER_PLATE_DISTANCE = 0.5
 SURE_READ = 0.85
 READ_AGAIN_US = 500_000
@@ -149,6 +152,8 @@ class PlateTrack:
 
     def _is_credible(self, voted: Read) -> bool:
         least = LEAST_CONFIDENCE if self._reads > 1 else LONE_READ_CONFIDENCE
+        if len(voted.text) < LIKELY_CHARACTERS:
+            least = max(least, SHORT_READ_CONFIDENCE)
         return voted.confidence >= least
 
     def _is_decisive(self, voted: Read | None) -> bool:
