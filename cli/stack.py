@@ -96,7 +96,10 @@ def status(name: str) -> None:
     if not found:
         raise click.ClickException(f"stack {name} is not running; start it with: alpr stack up --name {name}")
     _console.print(_table(found))
-    if any(service.problem for service in found):
+    sick = [service for service in found if service.problem]
+    for service in sick:
+        _say(f"{service.name}: {service.problem}; its log: {service.log}")
+    if sick:
         sys.exit(1)
 
 
@@ -145,11 +148,18 @@ def _table(found: list[ServiceStatus]) -> Table:
             one.version,
             ", ".join(str(port) for key, port in one.ports.items() if key not in hidden),
             str(one.pid),
-            "[green]healthy[/green]" if not one.problem else f"[red]{one.problem}[/red]",
+            _health(one),
             f"{one.rss_bytes / 2**20:.0f} MB",
             _duration(one.uptime_s),
         )
     return table
+
+
+def _health(one: ServiceStatus) -> str:
+    """One word; the reason stands below the table, where it has room."""
+    if not one.problem:
+        return "[green]healthy[/green]"
+    return "[red]not healthy[/red]" if one.is_alive else "[red]dead[/red]"
 
 
 def _duration(seconds: float) -> str:

@@ -86,7 +86,7 @@ class Kafka(Service):
         try:
             metadata = client.list_topics(timeout=3)
         except KafkaException as error:
-            raise NotReady(str(error)) from error
+            raise NotReady(error.args[0].str()) from error
         if not metadata.brokers:
             raise NotReady("no broker in the metadata")
 
