@@ -131,7 +131,7 @@ def test_bad_records_are_dead_letters_and_the_worker_goes_on(pipeline: Pipeline)
         assert letter.key == b"gate-3", name
         assert letter.offset >= 0 and letter.partition >= 0, name
         assert letter.message, name
-        expected = "BUSINESS_LOGIC" if name in ("1970", "2100") else "SCHEMA_VALIDATION"
+        expected = "SCHEMA_VALIDATION" if name in ("random", "unknown id") else "BUSINESS_LOGIC"
         assert letter.error_type == expected, (name, letter)
     pipeline.wait_for(
         "the JSON detection as a sighting",
