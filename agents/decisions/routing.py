@@ -28,6 +28,8 @@ MAX_PLATE_TEXT_CHARS = 64
 MAX_TEXT_CHARS = 256
 """Longest name: vehicle attributes, region, direction."""
 MAX_URL_CHARS = 2048
+MAX_READS = 2**31 - 1
+"""Largest Avro int."""
 MAX_ALTERNATIVES = 40
 """Most readings of one character: letters and digits, and some air."""
 PROBABILITY_SLACK = 0.01
@@ -166,8 +168,8 @@ def check(detection: Detection, recorded_at: Micros, settings: RoutingSettings) 
     for name, url in (("plate", images.plate_url), ("vehicle", images.vehicle_url), ("frame", images.frame_url)):
         _check_text(f"images.{name}_url", url, MAX_URL_CHARS)
     _check_text("direction", detection.direction, MAX_TEXT_CHARS)
-    if detection.reads < 0:
-        raise BusinessRuleError(f"reads is {detection.reads}; a count is not negative")
+    if not 0 <= detection.reads <= MAX_READS:
+        raise BusinessRuleError(f"reads is {detection.reads}; it lies between 0 and {MAX_READS}")
     if detection.latency_ms is not None and not math.isfinite(detection.latency_ms):
         raise BusinessRuleError(f"latency_ms is {detection.latency_ms}")
 

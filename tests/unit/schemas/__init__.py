@@ -1,0 +1,1 @@
+"""Tests of schemas/ that need no server."""
