@@ -1,6 +1,7 @@
 """One HTTP client for all channels, and the translation of its failures into the platform's errors."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ MAX_ANSWER_BYTES = 64 * 1024
 _TEMPORARY = frozenset({408, 423, 425, 429})  # and every 5xx but the two below
 _PERMANENT_5XX = frozenset({501, 505})
 _FIRST_BAD = 300
+# httpx logs each request with its whole URL at INFO, httpcore its headers at DEBUG: both hold secrets
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class HttpCalls:
