@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,8 +28,11 @@ from schemas.endpoints import Endpoints
 from schemas.events import Alert, AlertAction, DeadLetter, Detection, Receipt, Sighting
 from schemas.registry import HttpRegistry
 from schemas.topics import ALERT_ACTIONS, DETECTED, Topic
+from tests.unit.query_api import samples
 
-Seed = Callable[..., Awaitable[None]]
+Seed = Callable[..., Coroutine[Any, Any, None]]
+Put = Callable[..., None]
+ReadTopic = Callable[[Topic], list[tuple[str, Any]]]
 _TABLES: dict[type, Callable[[], Any]] = {
     Sighting: sql_tables.plate_events,
     Detection: sql_tables.vehicle_events,
@@ -63,6 +66,14 @@ def topics(servers: Endpoints) -> None:
         future.result(20)
 
 
+@pytest.fixture
+def put(servers: Endpoints) -> Put:
+    """Writes events into TimescaleDB; the schema is there."""
+    seed = database_seed(servers.timescale_dsn.get_secret_value())
+    asyncio.run(seed(samples.sighting()))
+    return lambda *items: asyncio.run(seed(*items))
+
+
 def database_seed(dsn: str) -> Seed:
     """A function that writes events as the TimescaleDB sink does."""
 
@@ -80,23 +91,26 @@ def database_seed(dsn: str) -> Seed:
     return seed
 
 
-@pytest.fixture
-async def seed_index(servers: Endpoints) -> AsyncIterator[Seed]:
-    """Writes sightings as the OpenSearch sink does, and waits until they can be found."""
-    sink = OpenSearchSink(documents.sighting_index(), servers.opensearch_url)
-    client = AsyncOpenSearch(hosts=[servers.opensearch_url])
-
-    async def seed(*items: Sighting) -> None:
+async def index_seed(url: str, *items: Sighting) -> None:
+    """Write sightings as the OpenSearch sink does, and wait until they can be found."""
+    sink = OpenSearchSink(documents.sighting_index(), url)
+    client = AsyncOpenSearch(hosts=[url])
+    try:
         assert await sink.write(items) == []
         await client.indices.refresh(index="alpr-events")
-
-    yield seed
-    await sink.close()
-    await client.close()
+    finally:
+        await sink.close()
+        await client.close()
 
 
 @pytest.fixture
-def read_topic(servers: Endpoints) -> Callable[[Topic], Awaitable[list[tuple[str, Any]]]]:
+def put_index(servers: Endpoints) -> Put:
+    """Writes sightings into OpenSearch."""
+    return lambda *items: asyncio.run(index_seed(servers.opensearch_url, *items))
+
+
+@pytest.fixture
+def read_topic(servers: Endpoints) -> ReadTopic:
     """Reads all of a topic: key and event of each record."""
     codec = EventCodec(HttpRegistry(servers.registry_url))
 
@@ -128,10 +142,7 @@ def read_topic(servers: Endpoints) -> Callable[[Topic], Awaitable[list[tuple[str
         finally:
             consumer.close()
 
-    async def in_thread(topic: Topic) -> list[tuple[str, Any]]:
-        return await asyncio.to_thread(read, topic)
-
-    return in_thread
+    return read
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The adapters pass the same conformance tests as the ports in memory, on the real servers."""
 
+import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from query_api.wiring import real_ports
 from schemas.endpoints import Endpoints
 from schemas.errors import Unavailable
 from schemas.topics import ALERT_ACTIONS, DETECTED
-from tests.connected.query_api.conftest import Seed, database_seed
+from tests.connected.query_api.conftest import ReadTopic, Seed, database_seed, index_seed
 from tests.unit.query_api import contracts, samples
 
 
@@ -66,9 +67,13 @@ class TestOpenSearch(contracts.SearchIndexContract):
     """OpenSearch."""
 
     @pytest.fixture
-    def seed(self, seed_index: Seed) -> Seed:
+    def seed(self, servers: Endpoints) -> Seed:
         """Through the sink."""
-        return seed_index
+
+        async def seed(*items: Any) -> None:
+            await index_seed(servers.opensearch_url, *items)
+
+        return seed
 
     @pytest.fixture
     async def index(self, servers: Endpoints, settings: ApiSettings) -> AsyncIterator[SearchIndex]:
@@ -136,21 +141,22 @@ class TestKafka(contracts.PublisherContract):
         await publisher.close()
 
     @pytest.fixture
-    def published(self, read_topic: Callable[..., Awaitable[list[tuple[str, Any]]]]) -> Any:
+    def published(self, read_topic: ReadTopic) -> Any:
         """What stands in the topics."""
 
         async def read() -> dict[str, Any]:
-            detections = {event.event_id: event for _, event in await read_topic(DETECTED)}
-            return {**detections, **{event.action_id: event for _, event in await read_topic(ALERT_ACTIONS)}}
+            detections = {event.event_id: event for _, event in await asyncio.to_thread(read_topic, DETECTED)}
+            return {
+                **detections,
+                **{event.action_id: event for _, event in await asyncio.to_thread(read_topic, ALERT_ACTIONS)},
+            }
 
         return read
 
-    async def test_keys(
-        self, publisher: Publisher, read_topic: Callable[..., Awaitable[list[tuple[str, Any]]]]
-    ) -> None:
+    async def test_keys(self, publisher: Publisher, read_topic: ReadTopic) -> None:
         """Detections are keyed by camera, actions by alert: what belongs together stays in order."""
         detection, action = samples.vehicle(camera_id=samples.fresh("cam")), samples.action(samples.fresh("alert"))
         await publisher.publish_detections([detection])
         await publisher.publish_action(action)
-        assert (detection.camera_id, detection) in await read_topic(DETECTED)
-        assert (action.alert_id, action) in await read_topic(ALERT_ACTIONS)
+        assert (detection.camera_id, detection) in await asyncio.to_thread(read_topic, DETECTED)
+        assert (action.alert_id, action) in await asyncio.to_thread(read_topic, ALERT_ACTIONS)

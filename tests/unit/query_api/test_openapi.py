@@ -1,34 +1,7 @@
-"""The OpenAPI document, and that the app does what it says (Schemathesis, after the document)."""
-
-from typing import Any
+"""The OpenAPI document."""
 
 import pytest
-import schemathesis
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
-
-from query_api.app import create_app
-from query_api.settings import ApiSettings
-from tests.unit.query_api.fakes import MemoryPorts
-
-_APP = create_app(ApiSettings(stats_cache_s=0, insecure=True, key=None), MemoryPorts().ports)
-SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", _APP)
-
-
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-
-
-@SCHEMA.parametrize()
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-def test_app_follows_its_document(case: Any) -> None:
-    """No request that the document allows or forbids makes an error of the server or an undocumented answer."""
-    case.validate_response(case.call(), checks=CHECKS)
 
 
 def test_document(client: TestClient) -> None:
