@@ -111,6 +111,11 @@ SAMPLES: dict[str, Any] = {
 }  # fmt: skip
 
 
+def class_of(event: Any) -> type:
+    """Class of an event."""
+    return type(event)
+
+
 def topic_of(event: Any) -> Topic:
     """A topic that carries events of this class."""
     return Topic("golden", type(event), key="-", doc="-")
@@ -127,7 +132,7 @@ def write(version: int) -> None:
     for name, event in SAMPLES.items():
         value = EventCodec(MemoryRegistry()).encode(topic_of(event), event)
         (folder / f"{name}.bin").write_bytes(value[HEADER_BYTES:])
-        for suffix, body in (("avsc", contract(type(event))), ("json", to_json_record(event))):
+        for suffix, body in (("avsc", contract(class_of(event))), ("json", to_json_record(event))):
             text = json.dumps(body, indent=1, ensure_ascii=False) + "\n"
             (folder / f"{name}.{suffix}").write_text(text, encoding="utf-8")
 

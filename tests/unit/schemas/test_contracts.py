@@ -17,7 +17,7 @@ from schemas.contracts import AVRO_DIR, contract
 from schemas.records import field_types, is_micros, to_json_record
 from schemas.registry import MemoryRegistry
 from schemas.topics import CATALOGUE
-from tests.unit.schemas.golden_samples import GOLDEN, SAMPLES, topic_of
+from tests.unit.schemas.golden_samples import GOLDEN, SAMPLES, class_of, topic_of
 
 EVENT_CLASSES = [
     getattr(events, name)
@@ -78,7 +78,7 @@ def test_contract_and_dataclass_agree_field_by_field(cls: type) -> None:
     schema = contract(cls)
     hints = field_types(cls)
     assert [field["name"] for field in schema["fields"]] == list(hints)
-    for mine, theirs in zip(fields(cls), schema["fields"], strict=True):  # type: ignore[arg-type]  # a dataclass
+    for mine, theirs in zip(fields(cls), schema["fields"], strict=True):
         assert_same_type(hints[mine.name], theirs["type"], f"{cls.__name__}.{mine.name}")
         has_default = mine.default is not MISSING or mine.default_factory is not MISSING
         assert "default" in theirs or not has_default, mine.name
@@ -132,7 +132,7 @@ def test_golden_bytes_of_every_version_are_read(path: Path) -> None:
     read = to_json_record(event)
     assert {name: read[name] for name in expected} == expected
     for name in read.keys() - expected.keys():
-        field = next(field for field in contract(type(event))["fields"] if field["name"] == name)
+        field = next(field for field in contract(class_of(event))["fields"] if field["name"] == name)
         assert read[name] == field["default"]
 
 
@@ -142,4 +142,4 @@ def test_newest_golden_version_is_what_this_release_writes() -> None:
     for name, event in SAMPLES.items():
         value = EventCodec(MemoryRegistry()).encode(topic_of(event), event)
         assert value[5:] == (newest / f"{name}.bin").read_bytes(), name
-        assert contract(type(event)) == json.loads((newest / f"{name}.avsc").read_text()), name
+        assert contract(class_of(event)) == json.loads((newest / f"{name}.avsc").read_text()), name

@@ -1,0 +1,128 @@
+"""The route agent: every record of a run goes on or becomes a dead letter, and none takes another with it."""
+
+import json
+import struct
+from dataclasses import replace
+from typing import Any
+
+from prometheus_client import REGISTRY
+
+from agents.decisions.routing import RoutingSettings
+from agents.route import MAX_CAMERA_LABELS, OTHER_CAMERAS, Router
+from schemas.clock import to_iso
+from schemas.codec import EventCodec
+from schemas.errors import RegistryUnavailable
+from schemas.events import DeadLetter, Vehicle
+from schemas.registry import MemoryRegistry
+from schemas.topics import BY_NAME, DETECTED, DLQ, ROUTED, VEHICLES
+from streams.guard import DeadLetterGuard
+from streams.run import Output
+from tests.unit.agents.detections import T0, detection
+from tests.unit.agents.runs import FakeRecord, Keeper, make_run
+
+JSON = json.dumps({"event_id": "j", "camera_id": "gate", "captured_at": to_iso(T0), "plate_text": "XY 9"}).encode()
+
+
+def router(codec: EventCodec) -> Router:
+    """A router without registered cameras."""
+    return Router(codec, {}, RoutingSettings(), DeadLetterGuard("route", codec, now=lambda: T0))
+
+
+def sent(codec: EventCodec, outputs: list[Output]) -> dict[str, list[Any]]:
+    """Events by topic."""
+    found: dict[str, list[Any]] = {}
+    for output in outputs:
+        found.setdefault(output.topic, []).append(codec.decode(BY_NAME[output.topic], output.value))
+    return found
+
+
+def counted(outcome: str) -> float:
+    """The counter of detections."""
+    return REGISTRY.get_sample_value("alpr_detections_total", {"outcome": outcome}) or 0.0
+
+
+async def test_bad_records_become_dead_letters_and_the_rest_goes_on() -> None:
+    """Random bytes, an unknown schema id, 5 MB, 1970 and 2100: each whole on the DLQ; JSON and Avro flow."""
+    codec = EventCodec(MemoryRegistry())
+    times = {"captured_at": 0, "first_seen_at": 0, "last_seen_at": 0}
+    future = dict.fromkeys(times, 4_102_444_800_000_000)
+    values = [
+        b"\x93random\xff",
+        struct.pack(">bI", 0, 4242) + b"x",
+        b"{" + b"x" * 5_000_000,
+        codec.encode(DETECTED, replace(detection("old"), **times)),
+        codec.encode(DETECTED, replace(detection("new"), **future)),
+        JSON,
+        codec.encode(DETECTED, detection("e1")),
+        codec.encode(DETECTED, detection("v1", None, vehicle=Vehicle(type="car"))),
+    ]
+    records = [FakeRecord(value, offset, headers=(("x", b"1"),)) for offset, value in enumerate(values, start=100)]
+    keeper = Keeper()
+    before = {outcome: counted(outcome) for outcome in ("routed", "vehicle", "dead_letter")}
+    await router(codec).handle(make_run(records, keeper))
+    events = sent(codec, keeper.outputs)
+    assert [event.event_id for event in events[ROUTED.name]] == ["j", "e1"]
+    assert [event.event_id for event in events[VEHICLES.name]] == ["v1"]
+    letters: list[DeadLetter] = events[DLQ.name]
+    assert [(letter.offset, letter.error_type) for letter in letters] == [
+        (100, "SCHEMA_VALIDATION"), (101, "SCHEMA_VALIDATION"), (102, "BUSINESS_LOGIC"), (103, "BUSINESS_LOGIC"),
+        (104, "BUSINESS_LOGIC"),
+    ]  # fmt: skip
+    assert [letter.value for letter in letters] == values[:5]
+    assert all(letter.topic == DETECTED.name and letter.message and letter.key == b"gate" for letter in letters)
+    assert {outcome: counted(outcome) - count for outcome, count in before.items()} == {
+        "routed": 2, "vehicle": 1, "dead_letter": 5,
+    }  # fmt: skip
+
+
+async def test_record_without_a_key_is_keyed_by_its_camera() -> None:
+    """Whatever key a foreign producer chose, order per camera needs ours."""
+    codec = EventCodec(MemoryRegistry())
+    keeper = Keeper()
+    await router(codec).handle(make_run([FakeRecord(JSON, key=None), FakeRecord(JSON, 1, key=b"other")], keeper))
+    assert [output.key for output in keeper.outputs] == [b"gate", b"gate"]
+
+
+async def test_trace_headers_go_on_and_others_do_not() -> None:
+    """A trace must not end at the router; a producer's private headers are not ours to spread."""
+    codec = EventCodec(MemoryRegistry())
+    keeper = Keeper()
+    headers = (("traceparent", b"00-1"), ("secret", b"x"), ("Baggage", b"k=v"))
+    await router(codec).handle(make_run([FakeRecord(JSON, headers=headers)], keeper))
+    assert keeper.outputs[0].headers == (("traceparent", b"00-1"), ("Baggage", b"k=v"))
+
+
+async def test_registry_that_is_away_holds_the_run_and_nothing_is_dead_lettered() -> None:
+    """The run is decided again when the registry is back."""
+
+    class Flaky(MemoryRegistry):
+        failures = 2
+
+        def register(self, subject: str, schema: dict[str, Any]) -> int:
+            if self.failures:
+                self.failures -= 1
+                raise RegistryUnavailable("away", retry_after_s=0.001)
+            return super().register(subject, schema)
+
+    registry = Flaky()
+    keeper = Keeper()
+    await router(EventCodec(registry)).handle(make_run([FakeRecord(JSON)], keeper))
+    assert registry.failures == 0
+    assert [output.topic for output in keeper.outputs] == [ROUTED.name]
+
+
+async def test_revoked_run_is_not_counted() -> None:
+    """What the next owner will do again is not in the metrics."""
+    codec = EventCodec(MemoryRegistry())
+    before = counted("routed")
+    await router(codec).handle(make_run([FakeRecord(JSON)], Keeper(revoked=True)))
+    assert counted("routed") == before
+
+
+async def test_invented_camera_ids_do_not_fill_the_metrics() -> None:
+    """Camera ids come from outside; only so many get a series of their own."""
+    codec = EventCodec(MemoryRegistry())
+    body = json.loads(JSON)
+    values = [json.dumps({**body, "camera_id": f"invented-{i}"}).encode() for i in range(MAX_CAMERA_LABELS + 5)]
+    await router(codec).handle(make_run([FakeRecord(value, i) for i, value in enumerate(values)], Keeper()))
+    assert (REGISTRY.get_sample_value("alpr_camera_detections_total", {"camera_id": OTHER_CAMERAS}) or 0) >= 5
