@@ -24,23 +24,29 @@ class ProcessRecord:
     Attributes:
         pid: its process id, which is also the id of its group and session.
         started_at_s: its start, seconds since the epoch.
+        start_ticks: its start in clock ticks since boot, which no clock step moves; None where /proc does not tell.
     """
 
     pid: int
     started_at_s: float
+    start_ticks: int | None = None
 
     @classmethod
     def of(cls, pid: int) -> "ProcessRecord":
         """The record of a process that runs now."""
-        return cls(pid=pid, started_at_s=psutil.Process(pid).create_time())
+        return cls(pid=pid, started_at_s=psutil.Process(pid).create_time(), start_ticks=_start_ticks(pid))
 
     def process(self) -> psutil.Process | None:
         """The very process that was recorded, or None when it is gone, a zombie, or the pid is somebody else's."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started_at_s) > _START_TIME_TOLERANCE_S:
+            if process.status() == psutil.STATUS_ZOMBIE:
                 return None
-            return None if process.status() == psutil.STATUS_ZOMBIE else process
+            ticks = _start_ticks(self.pid)
+            if ticks is not None and self.start_ticks is not None:
+                return process if ticks == self.start_ticks else None
+            is_same = abs(process.create_time() - self.started_at_s) <= _START_TIME_TOLERANCE_S
+            return process if is_same else None
         except psutil.NoSuchProcess:
             return None
 
@@ -91,6 +97,14 @@ class ProcessRecord:
                 return False
             time.sleep(0.02)
         return True
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Field 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold spaces and parentheses."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, IndexError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

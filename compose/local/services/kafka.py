@@ -128,7 +128,7 @@ def _properties(place: Place) -> dict[str, object]:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         # a killed broker may register again only once its old session has expired
-        "broker.session.timeout.ms": 4000,
+        "broker.session.timeout.ms": 6000,
         "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
         "message.max.bytes": _LARGEST_MESSAGE_BYTES,

@@ -1,5 +1,6 @@
 """Server processes: recognised by more than a pid, and ended without touching strangers."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -56,11 +57,23 @@ def test_stubborn_server_is_killed(start) -> None:  # type: ignore[no-untyped-de
 def test_stranger_with_the_same_pid_is_left_alone(start) -> None:  # type: ignore[no-untyped-def]
     """A recycled pid (another start time) is not ours: neither stopped nor killed."""
     child = start(_SLEEPER)
-    stale = ProcessRecord(pid=child.pid, started_at_s=ProcessRecord.of(child.pid).started_at_s - 3600)
-    assert not stale.is_alive()
-    assert stale.stop(signal.SIGTERM, timeout_s=1) is True
-    stale.kill()
+    ours = ProcessRecord.of(child.pid)
+    assert ours.start_ticks is not None
+    for stale in (
+        dataclasses.replace(ours, start_ticks=ours.start_ticks - 1),
+        ProcessRecord(pid=child.pid, started_at_s=ours.started_at_s - 3600),
+    ):
+        assert not stale.is_alive()
+        assert stale.stop(signal.SIGTERM, timeout_s=1) is True
+        stale.kill()
     assert child.poll() is None
+
+
+def test_clock_step_does_not_hide_a_server(start) -> None:  # type: ignore[no-untyped-def]
+    """A process is recognised by its ticks since boot, whatever the wall clock has done meanwhile."""
+    child = start(_SLEEPER)
+    stepped = dataclasses.replace(ProcessRecord.of(child.pid), started_at_s=0.0)
+    assert stepped.is_alive()
 
 
 def test_zombie_counts_as_dead(start) -> None:  # type: ignore[no-untyped-def]
