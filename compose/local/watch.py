@@ -61,6 +61,11 @@ class Guardian:
             start_new_session=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """Its process id, for whoever ends this process's children."""
+        return self._child.pid
+
     def release(self) -> None:
         """Ends the guardian; the caller has cleaned up itself."""
         assert self._child.stdin is not None

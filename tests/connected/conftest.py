@@ -6,11 +6,13 @@ fast inner loop; `ALPR_TEST_SERVICES=kafka,mail` starts just these. A server tha
 ends the whole run at once, with exit code 3 and its name, since every later failure would only blur the cause.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from compose.local.services import chosen
@@ -163,11 +165,9 @@ def stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
     running = RunningStack(servers)
 
     def end_run(name: str, how: str) -> None:
-        text = f"server {name} died: {how}"
         current = os.environ.get("PYTEST_CURRENT_TEST", "between two tests")
-        _end_run(
-            request.config, f"\n\n{text}\nIt died during: {current}\nEnding this run: its servers are incomplete.\n"
-        )
+        text = f"server {name} died: {how}\nIt died during: {current}\nThis run ends: its servers are incomplete."
+        _end_run(request.config, f"\n\n{text}\n", guardian)
 
     try:
         with Watchdog(servers, end_run):
@@ -183,10 +183,18 @@ def stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
         os.environ.update(before)
 
 
-def _end_run(config: pytest.Config, text: str) -> None:
-    """Writes `text` to the real standard error and ends the process; the guardian stops the other servers."""
+def _end_run(config: pytest.Config, text: str, guardian: Guardian | None) -> None:
+    """Writes `text` to the real standard error and ends the process.
+
+    What tests have started (workers, APIs) ends with it; the guardian is left alive and stops the other servers.
+    """
     capture = config.pluginmanager.get_plugin("capturemanager")
     if capture is not None:
         capture.suspend_global_capture(in_=False)
     os.write(2, text.encode())
+    if guardian is not None:  # a borrowed stack's servers may be children of ours after a restart: leave them
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.pid != guardian.pid:
+                    child.terminate()
     os._exit(EXIT_SERVER_DIED)
