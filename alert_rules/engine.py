@@ -14,6 +14,7 @@ from alert_rules.finding import Finding
 from alert_rules.loading import RuleSet
 from alert_rules.memory import Counted, Quiet, counted_key, expiry_key, quiet_key
 from alert_rules.rule import Rule
+from alert_rules.rule_index import RuleIndex
 from alert_rules.watchlists import Watchlists
 from schemas.events import Alert, Sighting
 
@@ -69,11 +70,12 @@ class Engine:
         self.rules = rules
         self.watchlists = watchlists if watchlists is not None else Watchlists()
         self._rules = rules.enabled
+        self._index = RuleIndex(self._rules)
 
     def match(self, sighting: Sighting) -> Match | None:
         """The rules that a sighting matches; None for none, as for most sightings."""
         facts = Facts(sighting, self.watchlists)
-        matched = tuple(rule for rule in self._candidates(facts) if rule.match.holds(facts))
+        matched = tuple(rule for rule in self._index.candidates(facts) if rule.match.holds(facts))
         if not matched:
             return None
         keys = [counted_key(sighting)]
@@ -119,10 +121,6 @@ class Engine:
         """What each enabled rule makes of a sighting, condition by condition; memory is left out."""
         facts = Facts(sighting, self.watchlists)
         return [Explanation(rule, rule.match.explain(facts)) for rule in self._rules]
-
-    def _candidates(self, _facts: Facts) -> tuple[Rule, ...]:
-        """The rules that may match at all: the place of an index over their conditions."""
-        return self._rules
 
 
 def _suppress(rule: Rule, sighting: Sighting, memory: Memory, changes: dict[bytes, bytes | None]) -> int | None:

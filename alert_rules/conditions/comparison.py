@@ -63,7 +63,7 @@ class Comparison:
         """Whether the comparison holds."""
         if self.op == "exists":
             return (self._read(facts) is not None) is self.values[0]
-        candidates = self._candidates(facts)
+        candidates = self.candidates(facts)
         if not candidates:
             return None
         test = self._test
@@ -102,7 +102,18 @@ class Comparison:
         value = self.field.read(facts.sighting)
         return None if value == "" and self.field.kind is not Kind.EXTRA else value
 
-    def _candidates(self, facts: Facts) -> list[Any]:
+    @property
+    def is_anchor(self) -> bool:
+        """Whether it can hold only where one of `candidates` is one of `keys`."""
+        return self.op in ("equals", "in")
+
+    @property
+    def keys(self) -> frozenset[Any]:
+        """The values as comparisons see them."""
+        return frozenset(_normal(self.field.kind, self.op, value) for value in self.values)
+
+    def candidates(self, facts: Facts) -> list[Any]:
+        """What is compared: the field's values as comparisons see them; none where it is unknown."""
         value = self._read(facts)
         if value is None:
             return []

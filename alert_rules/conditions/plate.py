@@ -6,6 +6,7 @@ from typing import Any
 from alert_rules.facts import Facts
 from alert_rules.finding import Finding, Truth
 from alert_rules.plate_patterns import PlateHit, PlateIndex, PlatePattern
+from schemas.identity import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class PlateMatch:
     def canonical(self) -> Any:
         """Order and repetition mean nothing."""
         return ["plate", sorted({pattern.text for pattern in self.patterns}), self.threshold, self.exact]
+
+    def folds(self) -> frozenset[str] | None:
+        """Folded plates, one of which the reads must have among theirs; None where there are patterns."""
+        if any(pattern.is_wildcard for pattern in self.patterns):
+            return None
+        return frozenset(fold(pattern.text) for pattern in self.patterns)
 
     def _operator(self) -> str:
         return "is exactly" if self.exact else "is"

@@ -42,7 +42,7 @@ def _sightings() -> st.SearchStrategy[Sighting]:
 
 
 STREAMS = st.lists(_sightings(), max_size=40)
-QUICK = settings(max_examples=30, deadline=None)
+QUICK = settings(max_examples=15, deadline=None)
 
 
 def _run(stream: list[Sighting]) -> list[Alert]:

@@ -115,7 +115,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.sampled_from(PIECES), st.integers(0, 8)), max_size=6)
 )
@@ -128,7 +128,7 @@ def test_mutated_files_load_or_are_refused(seed: str, edits: list[tuple[float, s
     _load_or_refuse(text.encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 @example(b'"\\ud800"')
 @example(b'rules: [{id: "\\ud800", match: {plate: X}}]')

@@ -1,0 +1,92 @@
+"""The index leaves no rule out that would match."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alert_rules.engine import Engine
+from alert_rules.facts import Facts
+from alert_rules.loading import RuleSet
+from alert_rules.rule_index import RuleIndex, anchor_of
+from alert_rules.watchlists import Watchlists
+from schemas.events import Sighting
+from tests.unit.alert_rules.builders import entry, rule, rules, sighting
+
+LEAVES = st.sampled_from(
+    [
+        "{field: camera_id, op: equals, value: C1}", "{cameras: [c1, c2]}", "{cameras: 'c*'}", "{sites: s1}",
+        "{field: vehicle_color, op: in, value: [Red, blue]}", "{field: vehicle_color, op: not_equals, value: red}",
+        "{field: reads, op: equals, value: 2}", "{field: is_final, op: equals, value: true}",
+        "{field: extras.lane, op: in, value: [1, A]}", "{field: plate_text, op: equals, value: AB-0}",
+        "{field: resolved_text, op: equals, value: AB0}", "{plate: [AB0, X1]}", "{plate: 'A*'}", "{watchlist: stolen}",
+        "{plate: {any_of: A7, likelihood: 0.1}}", "{field: vehicle_color, op: exists, value: false}",
+    ]
+)  # fmt: skip
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.builds(
+        lambda word, parts: f"{{{word}: [{', '.join(parts)}]}}",
+        st.sampled_from(["all", "any", "not"]),
+        st.lists(inner, min_size=1, max_size=3),
+    ),
+    max_leaves=5,
+)
+DOUBT = {"text": "A7", "confidence": 0.6, "characters": [[["A", 1.0]], [["T", 0.5], ["7", 0.5]]]}
+
+
+def _sightings() -> st.SearchStrategy[Sighting]:
+    def make(plate: object, color: str | None, camera: str, site: str | None, reads: int, lane: str) -> Sighting:
+        what = {"plate": plate} if isinstance(plate, dict) else {"plate_text": plate}
+        return sighting(
+            vehicle_color=color, camera_id=camera, site_id=site, reads=reads, is_final=reads > 1,
+            extras={"lane": lane}, **what,
+        )  # fmt: skip
+
+    return st.builds(
+        make,
+        st.sampled_from(["AB0", "A8O", "X1", "Z9", "", DOUBT]),
+        st.sampled_from(["RED", "blue", "green", None]),
+        st.sampled_from(["c1", "C2", "d3"]),
+        st.sampled_from(["s1", None]),
+        st.integers(1, 3),
+        st.sampled_from(["1", "a", "x"]),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TREES, min_size=1, max_size=5), st.lists(_sightings(), min_size=1, max_size=5))
+def test_the_index_agrees_with_asking_every_rule(matches: list[str], events: list[Sighting]) -> None:
+    """For any rules and sightings the same rules match, in the same order."""
+    text = "rules:\n" + "".join(f"  - {{id: r{number}, match: {match}}}\n" for number, match in enumerate(matches))
+    loaded = rules(text)
+    lists = Watchlists([entry("AB0")])
+    engine = Engine(loaded, lists)
+    for event in events:
+        match = engine.match(event)
+        asked = tuple(each for each in loaded.rules if each.match.holds(Facts(event, lists)))
+        assert (match.rules if match else ()) == asked
+
+
+@pytest.mark.parametrize(
+    ("match", "anchored"),
+    [
+        ("{cameras: c1}", True),
+        ("{cameras: 'c*'}", False),
+        ("{all: [{cameras: 'c*'}, {sites: s1}]}", True),
+        ("{any: [{cameras: c1}, {plate: X1}]}", True),
+        ("{any: [{cameras: c1}, {plate: 'X*'}]}", False),
+        ("{not: {cameras: c1}}", False),
+        ("{watchlist: stolen}", False),
+    ],
+)
+def test_what_has_an_anchor(match: str, anchored: bool) -> None:
+    """Equality that must hold is an anchor; patterns, negations and watchlists are none."""
+    assert (anchor_of(rule(match).match, {}) is not None) is anchored
+
+
+def test_rules_that_cannot_match_are_not_asked() -> None:
+    """Of many rules for other cameras none is a candidate."""
+    many = rules("rules:\n" + "".join(f"  - {{id: r{n}, match: {{cameras: c{n}}}}}\n" for n in range(100)))
+    assert isinstance(many, RuleSet)
+    found = RuleIndex(many.rules).candidates(Facts(sighting(camera_id="c7"), Watchlists()))
+    assert [each.id for each in found] == ["r7"]
