@@ -39,14 +39,16 @@ def test_kill_9_loses_nothing_with_state_kept_and_with_state_wiped(bench: Bench)
     """After two SIGKILLs, one with RocksDB kept and one with it gone, every event is there and the table is exact."""
     reads = make_reads(READS, keys=400)
     events, last = expected(reads)
-    bench.broker.produce_reads(bench.source, reads)
     worker = bench.worker(**SLOW)
-    work_until(bench, worker, READS // 5)
+    bench.broker.produce_reads(bench.source, reads[: READS // 3])
+    work_until(bench, worker, READS // 6)
     worker.kill()
+    bench.broker.produce_reads(bench.source, reads[READS // 3 : READS * 2 // 3])
     worker.restart()
     work_until(bench, worker, READS // 2)
     worker.kill()
     shutil.rmtree(worker.datadir)
+    bench.broker.produce_reads(bench.source, reads[READS * 2 // 3 :])
     worker.restart()
     work_until(bench, worker, READS)
     assert worker.stop() == 0
@@ -61,16 +63,19 @@ def test_a_second_worker_comes_and_goes_without_loss_or_repeat(bench: Bench) -> 
     """Handing partitions over and back, and a clean stop in the middle, send each event once."""
     reads = make_reads(READS, keys=400)
     events, last = expected(reads)
-    bench.broker.produce_reads(bench.source, reads)
+    bench.broker.produce_reads(bench.source, reads[: READS // 2])
     first = bench.worker(**SLOW)
-    work_until(bench, first, READS // 8)
+    work_until(bench, first, 1)
     second = bench.worker(**SLOW)
     until(second.is_ready_for_partitions, "partitions of the second worker", 40)
-    work_until(bench, first, READS // 2)
-    assert second.stop() == 0
+    bench.broker.produce_reads(bench.source, reads[READS // 2 : READS * 3 // 4])
     work_until(bench, first, READS * 5 // 8)
+    assert second.stop() == 0
+    bench.broker.produce_reads(bench.source, reads[READS * 3 // 4 :])
+    work_until(bench, first, READS * 7 // 8)
     assert first.stop() == 0
     first.restart()
+    until(first.is_ready, "readiness", 60)
     work_until(bench, first, READS)
     assert first.stop() == 0
     sent = bench.event_ids()
