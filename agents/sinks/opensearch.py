@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic
 
@@ -108,6 +109,8 @@ class OpenSearchSink(Generic[Event]):
     def _open(self) -> AsyncOpenSearch:
         if self._client is None:
             settings = self._settings
+            # the client logs every request, failures with their traceback; what matters of them is ours to log
+            logging.getLogger("opensearch").setLevel(logging.ERROR)
             login = None
             if settings.username is not None and settings.password is not None:
                 login = (settings.username, settings.password.get_secret_value())

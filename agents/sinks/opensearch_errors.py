@@ -99,7 +99,7 @@ def _text(error: OpenSearchException) -> str:
     if isinstance(error, TransportError):
         status = error.status_code if isinstance(error.status_code, int) else "connection"
         info = error.info.get("error") if isinstance(error.info, Mapping) else None
-        details = _reasons(info) if isinstance(info, Mapping) else str(error.info)
+        details = _reasons(info) if isinstance(info, Mapping) else ""
         return f"{status} {error.error or ''} {details}".strip()[:1000]
     return str(error)[:1000]
 

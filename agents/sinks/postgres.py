@@ -1,7 +1,7 @@
 """Events into TimescaleDB or plain PostgreSQL, by upserts of whole batches."""
 
 from collections.abc import Sequence
-from typing import Any, Generic
+from typing import Any, Generic, LiteralString
 
 from psycopg import sql
 
@@ -16,6 +16,16 @@ from schemas.endpoints import endpoints
 from schemas.errors import AlprError, SinkRejected
 
 Row = tuple[Any, ...]
+_PARAMETERS: dict[str, LiteralString] = {
+    "text": "%b::text[]",
+    "jsonb": "%b::text[]",
+    "text[]": "%b::text[]",
+    "timestamptz": "%s::timestamptz[]",
+    "int8": "%s::int8[]",
+    "float8": "%s::float8[]",
+    "bool": "%s::bool[]",
+}
+"""Placeholder of a column's array. Text goes in binary form: psycopg would escape every quote of JSON otherwise."""
 
 
 class PostgresSink(Generic[Event]):
@@ -106,15 +116,11 @@ def upsert(table: SqlTable[Any]) -> sql.Composed:
         target,
         sql.SQL(", ").join(names),
         sql.SQL(", ").join(_selected(column.name, column.type) for column in table.columns),
-        sql.SQL(", ").join(sql.SQL("%s::" + _array_type(column.type)) for column in table.columns),
+        sql.SQL(", ").join(sql.SQL(_PARAMETERS[column.type]) for column in table.columns),
         sql.SQL(", ").join(names),
         key,
         on_conflict,
     )
-
-
-def _array_type(kind: str) -> str:
-    return "text[]" if kind in ("jsonb", "text[]") else f"{kind}[]"
 
 
 def _selected(name: str, kind: str) -> sql.Composed:

@@ -4,10 +4,11 @@ Checked before the stores are asked, so that all of them refuse the same record,
 """
 
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from schemas.clock import from_datetime, to_datetime
 from schemas.errors import SinkRejected
@@ -16,33 +17,62 @@ FIRST_US = from_datetime(datetime(1, 1, 1, tzinfo=UTC))
 LAST_US = from_datetime(datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
 
 
-def check_storable(value: Any, where: str = "") -> None:
+def check_storable(event: Any, where: str = "") -> None:
     """Walk an event and raise on the first value that no store can keep.
+
+    Fields are taken to be of their declared types, as the codec gives them.
 
     Raises:
         SinkRejected: the message names the field.
     """
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise SinkRejected(f"{where} is {value}: not a number that can be stored")
+    cls: type = type(event)
+    texts, numbers, nested = _shape(cls)
+    for name in texts:
+        text = getattr(event, name)
+        if text is not None and not text.isascii():
+            _check_text(text, where + name)
+    for name in numbers:
+        number = getattr(event, name)
+        if number is not None and not math.isfinite(number):
+            raise SinkRejected(f"{where}{name} is {number}: not a number that can be stored")
+    for name in nested:
+        value = getattr(event, name)
+        if value:
+            _check_nested(value, where + name)
+
+
+def _check_nested(value: Any, where: str) -> None:
+    if isinstance(value, tuple):
+        for item in value:
+            _check_nested(item, where)
     elif isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            raise SinkRejected(f"{where} holds half a surrogate pair: not valid Unicode")
+        _check_text(value, where)
     elif isinstance(value, dict):
         for key, item in value.items():
-            check_storable(key, where)
-            check_storable(item, f"{where}[{key!r:.40}]")
-    elif isinstance(value, list | tuple):
-        for item in value:
-            check_storable(item, where)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for name in _names(type(value)):
-            check_storable(getattr(value, name), f"{where}.{name}" if where else name)
+            _check_text(key, where)
+            _check_text(item, f"{where}[{key!r:.40}]")
+    elif is_dataclass(value):
+        check_storable(value, where + ".")
+
+
+def _check_text(text: str, where: str) -> None:
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise SinkRejected(f"{where} holds half a surrogate pair: not valid Unicode")
 
 
 @cache
-def _names(cls: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls))
+def _shape(cls: type) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Names of the text fields, the float fields, and those that have more inside; whole numbers and bytes are left."""
+    texts, numbers, nested = [], [], []
+    for name, hint in get_type_hints(cls).items():
+        kinds = set(get_args(hint)) - {type(None)} if get_origin(hint) in (Union, UnionType) else {hint}
+        if kinds == {str}:
+            texts.append(name)
+        elif kinds == {float}:
+            numbers.append(name)
+        elif not kinds & {int, bool, bytes}:
+            nested.append(name)
+    return tuple(texts), tuple(numbers), tuple(nested)
 
 
 def moment(micros: int, where: str) -> datetime:
