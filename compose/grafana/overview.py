@@ -1,0 +1,136 @@
+"""ALPR Overview."""
+
+from grafana_foundation_sdk.builders import dashboard
+
+from compose.grafana.panels import (
+    AMBER,
+    GREEN,
+    RATE,
+    RED,
+    levels,
+    lines,
+    new_dashboard,
+    number,
+    quantile,
+    sql_lines,
+    sql_table,
+)
+
+
+def overview() -> dashboard.Dashboard:
+    """ALPR Overview: is the platform doing its job?"""
+    return (
+        new_dashboard("ALPR Overview", "alpr-overview", "Plates in, sightings, alerts out, and what they took.")
+        .with_panel(
+            number(
+                "Roles ready",
+                "min(alpr_stream_ready)",
+                "0: a role is not ready; see Kafka & Database.",
+                thresholds=levels((None, RED), (1, GREEN)),
+            )
+        )
+        .with_panel(number("Cameras delivering", "sum(alpr_edge_camera_up)", "Cameras that deliver frames now."))
+        .with_panel(
+            number("Detections / min", "60 * sum(rate(alpr_detections_total[5m]))", "Raw detections that were judged.")
+        )
+        .with_panel(number("Alerts, 1 h", "sum(increase(alpr_alerts_total[1h]))", "Alerts that rules fired."))
+        .with_panel(
+            number(
+                "Failed notifications, 1 h",
+                'sum(increase(alpr_notifications_total{outcome="failed"}[1h])) or vector(0)',
+                "Given up after all retries: somebody was not told.",
+                thresholds=levels((None, GREEN), (0.5, RED)),
+            )
+        )
+        .with_panel(
+            number(
+                "Dead letters, 1 h",
+                "sum(increase(alpr_dead_letters_total[1h])) or vector(0)",
+                "Records that could not be handled; `alpr dlq list`.",
+                thresholds=levels((None, GREEN), (0.5, AMBER), (100, RED)),
+            )
+        )
+        .with_panel(
+            lines(
+                "Detections by outcome",
+                {"{{outcome}}": f"sum by (outcome) (rate(alpr_detections_total{RATE}))"},
+                "What routing did with raw detections.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
+                "Sightings and duplicates",
+                {
+                    "{{kind}}": f"sum by (kind) (rate(alpr_sightings_total{RATE}))",
+                    "joined a pass": f"sum(rate(alpr_duplicates_total{RATE}))",
+                },
+                "New and revised sightings, and detections that joined a known pass.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
+                "Capture to notification",
+                {"p50": quantile(0.5, "alpr_notify_seconds"), "p99": quantile(0.99, "alpr_notify_seconds")},
+                "From the frame to the settled notification.",
+                unit="s",
+            )
+        )
+        .with_panel(
+            lines(
+                "Alerts by rule",
+                {
+                    "{{rule}}": f"sum by (rule) (rate(alpr_alerts_total{RATE}))",
+                    "suppressed": f"sum(rate(alpr_alerts_suppressed_total{RATE}))",
+                },
+                "Alerts, and matches that a rule's suppression held back.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            sql_lines(
+                "Sightings per camera",
+                """select time_bucket('1 minute', captured_at) as time, camera_id as metric, count(*) as value
+                      from plate_events where $__timeFilter(captured_at) group by 1, 2 order by 1""",
+                "By event time, from the database: what people will find when they search.",
+            )
+        )
+        .with_panel(
+            sql_lines(
+                "Mean confidence",
+                """select time_bucket('5 minutes', captured_at) as time, camera_id as metric,
+                      avg(plate_confidence) as value from plate_events
+                      where $__timeFilter(captured_at) and plate_confidence is not null group by 1, 2 order by 1""",
+                "A camera whose confidence sinks is dirty, moved or dark.",
+                unit="percentunit",
+            )
+        )
+        .with_panel(
+            sql_table(
+                "Latest alerts",
+                """select fired_at as "time", severity, rule_name as rule, plate_text as plate, camera_id as camera,
+                      round(likelihood::numeric, 3) as likelihood, message from alerts
+                      where $__timeFilter(fired_at) order by fired_at desc limit 50""",
+                "What fired, with the likelihood that it is the listed plate.",
+                width=24,
+            )
+        )
+        .with_panel(
+            sql_table(
+                "Busiest cameras",
+                """select camera_id as camera, count(*) as sightings, sum(reads) as reads,
+                      round(avg(plate_confidence)::numeric, 2) as confidence, max(captured_at) as last from plate_events
+                      where $__timeFilter(captured_at) group by 1 order by 2 desc limit 20""",
+                "Sightings, reads and the last one for each camera.",
+            )
+        )
+        .with_panel(
+            sql_table(
+                "Notifications",
+                """select channel, outcome, count(*) as notifications, max(settled_at) as last from notifications
+                      where $__timeFilter(captured_at) group by 1, 2 order by 1, 2""",
+                "What became of notifications.",
+            )
+        )
+    )
