@@ -1,5 +1,6 @@
 """What the package ships: its rules pass their tests and notify nobody by themselves; the JSON Schema is current."""
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 
 from alert_rules.inline_tests import run_tests
 from alert_rules.json_schema import rules_schema, schema_text
-from alert_rules.loading import load_rules
+from alert_rules.loading import load_rules, read_rules
 from alert_rules.settings import RuleSettings
 from alert_rules.watchlist_files import load_watchlists
 from tests.unit.alert_rules.test_existing_forms import BY_CONDITIONS, BY_TYPE
@@ -27,6 +28,13 @@ def test_every_rule_is_tested_and_passes() -> None:
         counts = [test.alerts if isinstance(test.alerts, int) else len(test.alerts) for test in rule.tests]
         assert 0 in counts, rule.id
         assert any(counts), rule.id
+
+
+def test_the_example_of_the_docs_passes_its_test() -> None:
+    """What people copy works."""
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert [outcome.failures for outcome in run_tests(read_rules({"rules.md": example.encode()}))] == [()]
 
 
 def test_no_rule_names_a_recipient() -> None:
