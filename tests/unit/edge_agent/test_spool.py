@@ -107,7 +107,7 @@ def test_a_full_spool_refuses_and_keeps_what_it_has(folder: Path) -> None:
     spool = Spool(folder, max_bytes=150)
     spool.append(_record(0))
     spool.append(_record(1))
-    with pytest.raises(SpoolFull, match="150|takes no more"):
+    with pytest.raises(SpoolFull, match="takes no more"):
         spool.append(_record(2))
     assert _numbers(spool) == [0, 1]
 
@@ -121,7 +121,9 @@ def test_one_agent_a_folder(folder: Path) -> None:
         "try: Spool(Path(sys.argv[1]), max_bytes=1000)\n"
         "except EdgeError as error: sys.exit(f'refused: {error}')"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], check=False, capture_output=True, text=True, timeout=30
+    )
     assert done.returncode == 1
     assert "in use by another agent" in done.stderr
     first.close()
