@@ -48,8 +48,7 @@ def read_detections(body: bytes, max_batch: int) -> list[Detection]:
             if len(problems) == MAX_PROBLEMS:
                 break
     if problems:
-        first = problems[0]
-        raise Invalid(f"nothing was taken in; {first.field}: {first.message}", tuple(problems))
+        raise Invalid(f"nothing was taken in: {problems[0].message}", tuple(problems))
     return detections
 
 
