@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.decisions.pass_contents import loader
 from agents.decisions.passes import Admission, DeduplicationSettings, PassKeeper
-from agents.trace_headers import trace_headers
+from agents.record_headers import source_of, trace_headers
 from schemas.codec import EventCodec
 from schemas.errors import SchemaError
 from schemas.events import Detection
@@ -71,7 +71,12 @@ class Deduplicator:
     def _admit(self, state: CameraPasses, detection: Detection, record: Record) -> Admission:
         assert record.value is not None
         return self._keeper.admit(
-            state, detection, value=record.value, offset=record.offset, recorded_at_ms=record.timestamp
+            state,
+            detection,
+            value=record.value,
+            offset=record.offset,
+            recorded_at_ms=record.timestamp,
+            source=source_of(record.headers),
         )
 
     def _outputs(self, admission: Admission, record: Record) -> list[Output]:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from agents.decisions.routing import Routed, RoutingSettings, route
-from agents.trace_headers import trace_headers
+from agents.record_headers import source_header, trace_headers
 from schemas.codec import EventCodec
 from schemas.events import Camera
 from schemas.topics import CAMERAS, DETECTED, DLQ, ROUTED, VEHICLES
@@ -51,7 +51,14 @@ class Router:
         self._codec.prepare(ROUTED, VEHICLES, DLQ)
         decided, outputs = self._guard.decode_run(run, self._route)
         for record, (routed, value) in decided:
-            outputs.append(Output(routed.topic.name, routed.key, value, headers=trace_headers(record.headers)))
+            outputs.append(
+                Output(
+                    routed.topic.name,
+                    routed.key,
+                    value,
+                    headers=(*trace_headers(record.headers), source_header(record)),
+                )
+            )
         return outputs, [routed for _, (routed, _) in decided]
 
     def _route(self, record: Record) -> tuple[Routed, bytes]:

@@ -9,7 +9,7 @@ contract moves on.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.clock import Micros
 from schemas.events import Detection, Images, Vehicle
@@ -22,6 +22,14 @@ Column = dict[str, int]
 """Weight of each character at one position of a plate."""
 Votes = dict[str, tuple[int, list[Column]]]
 """Number of characters (as text: a JSON key) -> total weight and a column per position."""
+
+
+class SourcePosition(NamedTuple):
+    """Where the raw record of a detection stood."""
+
+    partition: int
+    offset: int
+    recorded_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +161,37 @@ class CameraPasses:
         recorded_at_ms: newest Kafka timestamp among the applied records. A record at an old offset with a newer
             timestamp is no replay: the topic was made anew.
         newest_at: newest `captured_at` of the camera.
+        sources: the same two numbers for each partition of the raw topic: last offset and newest timestamp.
         passes: open passes, oldest first.
     """
 
     offset: int = -1
     recorded_at_ms: int = -1
     newest_at: Micros = 0
+    sources: dict[str, tuple[int, int]] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
+
+    def is_known(self, offset: int, recorded_at_ms: int, source: SourcePosition | None) -> bool:
+        """Whether the record at this place, or one that was made of the same raw record, was applied before."""
+        if offset <= self.offset and recorded_at_ms <= self.recorded_at_ms:
+            return True
+        if source is None:
+            return False
+        last = self.sources.get(str(source.partition))
+        return last is not None and source.offset <= last[0] and source.recorded_at_ms <= last[1]
+
+    def advance(self, offset: int, recorded_at_ms: int, source: SourcePosition | None) -> None:
+        """Note that the record at this place is applied."""
+        self.offset = offset
+        self.recorded_at_ms = max(recorded_at_ms, self.recorded_at_ms)
+        if source is not None:
+            newest_ms = self.sources.get(str(source.partition), (-1, -1))[1]
+            self.sources[str(source.partition)] = (source.offset, max(source.recorded_at_ms, newest_ms))
 
     def encode(self) -> bytes:
         """The table value."""
-        head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, [item.header() for item in self.passes]]
+        headers = [item.header() for item in self.passes]
+        head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources, headers]
         stored = [part for item in self.passes for part in item.stored()]
         return b"".join([_dump(head), b"\n", *stored])
 
@@ -184,7 +212,7 @@ class CameraPasses:
         version, *fields = json.loads(head)
         if version != FORMAT:
             raise ValueError(f"passes are stored in layout {version}; this version reads layout {FORMAT}")
-        offset, recorded_at_ms, newest_at, headers = fields
+        offset, recorded_at_ms, newest_at, sources, headers = fields
         passes = []
         start = 0
         for header in headers:
@@ -193,7 +221,8 @@ class CameraPasses:
                 stored.append(rest[start : start + size])
                 start += size
             passes.append(Pass.from_stored(header, stored, load))
-        return cls(offset, recorded_at_ms, newest_at, passes)
+        known = {partition: (last, newest) for partition, (last, newest) in sources.items()}
+        return cls(offset, recorded_at_ms, newest_at, known, passes)
 
 
 def _contents_to_bytes(contents: Contents | None) -> bytes:

@@ -24,7 +24,7 @@ from agents.decisions.plate_vote import resolve
 from schemas.clock import MICROS_PER_S, Micros
 from schemas.events import Detection, Resolved, Sighting
 from schemas.identity import fold, likelihood, match_key
-from tables.passes import CameraPasses, Contents, Pass
+from tables.passes import CameraPasses, Contents, Pass, SourcePosition
 
 
 class DeduplicationSettings(BaseSettings):
@@ -74,7 +74,14 @@ class PassKeeper:
         self._early_hold = int(settings.early_hold_s * MICROS_PER_S)
 
     def admit(
-        self, state: CameraPasses, detection: Detection, *, value: bytes, offset: int, recorded_at_ms: int
+        self,
+        state: CameraPasses,
+        detection: Detection,
+        *,
+        value: bytes,
+        offset: int,
+        recorded_at_ms: int,
+        source: SourcePosition | None = None,
     ) -> Admission:
         """Apply one detection.
 
@@ -84,15 +91,15 @@ class PassKeeper:
             value: the bytes that it came in.
             offset: of its record; increasing within the partition.
             recorded_at_ms: Kafka timestamp of its record.
+            source: where its raw record stood; a router that was killed sends some records twice.
         """
-        if offset <= state.offset and recorded_at_ms <= state.recorded_at_ms:
+        if state.is_known(offset, recorded_at_ms, source):
             return Admission(replayed=True)
         contents = contents_of(
             detection, value
         )  # may raise for values that routing refuses: before anything has changed
         found = self._find(state, detection)
-        state.offset = offset
-        state.recorded_at_ms = max(recorded_at_ms, state.recorded_at_ms)
+        state.advance(offset, recorded_at_ms, source)
         state.newest_at = max(state.newest_at, detection.captured_at)
         watermark = state.newest_at - self._lateness
         if found is None:

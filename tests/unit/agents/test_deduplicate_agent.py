@@ -71,6 +71,21 @@ async def test_run_that_is_read_again_after_a_crash_sends_nothing_new() -> None:
     assert (table.values, sent(keeper)) == (before, sent_before)
 
 
+async def test_router_that_sends_twice_is_seen_through() -> None:
+    """The same raw record at another place in the log is known; nonsense in the header counts for nothing."""
+    keeper, table = Keeper(), FakeTable()
+    agent = deduplicator(table)
+    source = (("alpr-source", b"3/17/1764000000000"),)
+    await agent.handle(run_of(keeper, detection("e1"), headers=source))
+    await agent.handle(run_of(keeper, detection("e1", at_s=500), first=9, headers=source))
+    assert sent(keeper) == [("e1", 1, b"A81234")]
+    for first, nonsense in enumerate((b"", b"1/2", b"a/b/c", b"9" * 5000, b"-1/2/3"), start=10):
+        await agent.handle(
+            run_of(keeper, detection(f"n{first}", f"XY{first}"), first=first, headers=(("alpr-source", nonsense),))
+        )
+    assert len(sent(keeper)) == 6
+
+
 async def test_revoked_run_leaves_no_trace() -> None:
     """The next owner starts where this one did, and sends the same."""
     table = FakeTable()

@@ -10,7 +10,7 @@ from agents.decisions.pass_contents import combine, contents_of, loader, total
 from agents.decisions.passes import DeduplicationSettings, PassKeeper
 from schemas.events import CharacterAlternative, Detection, Images, Plate, Sighting, Vehicle
 from schemas.identity import confusable, normalise
-from tables.passes import CameraPasses
+from tables.passes import CameraPasses, SourcePosition
 from tests.unit.agents.detections import SECOND, T0, read, value_of
 
 SETTINGS = DeduplicationSettings(gap_s=30, lateness_s=10, early_hold_s=120, max_passes=50)
@@ -95,6 +95,27 @@ def test_replay_is_idempotent(log: list[Detection], back_to: int) -> None:
         assert admission.replayed
         assert admission.sightings == ()
     assert state.encode() == before
+
+
+@QUICK
+@given(logs, st.data())
+def test_router_that_sends_records_twice_changes_nothing(log: list[Detection], data: st.DataObject) -> None:
+    """A killed router sends the records since its commit again, at new places in the log: they are known."""
+    places = list(range(len(log)))
+    if log:
+        killed_at = data.draw(st.integers(1, len(log)))
+        committed = data.draw(st.integers(0, killed_at))
+        places = [*places[:killed_at], *places[committed:]]
+    keeper = PassKeeper(SETTINGS)
+    state = CameraPasses()
+    sightings: list[Sighting] = []
+    for offset, place in enumerate(places):
+        source = SourcePosition(3, place, place)
+        item = log[place]
+        sightings += keeper.admit(
+            state, item, value=value_of(item), offset=offset, recorded_at_ms=offset, source=source
+        ).sightings
+    assert sightings == run(log)[0]
 
 
 @QUICK

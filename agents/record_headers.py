@@ -1,0 +1,53 @@
+"""Headers of records between the agents: what goes on with a record, and where its input stood."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tables.passes import SourcePosition
+
+TRACE_HEADERS = frozenset({"traceparent", "tracestate", "baggage"})
+"""W3C Trace Context and W3C Baggage, as OpenTelemetry's propagators write them to Kafka."""
+SOURCE_HEADER = "alpr-source"
+"""``partition/offset/timestamp in ms`` of the raw record that a routed one was made of. A router that is killed sends
+the records since its last commit once more; at its new place in the log, only this tells that one from the first."""
+MAX_SOURCE_BYTES = 64
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Placed(Protocol):
+    """Where a record stands."""
+
+    @property
+    def partition(self) -> int:
+        """Partition."""
+
+    @property
+    def offset(self) -> int:
+        """Offset in it."""
+
+    @property
+    def timestamp(self) -> int:
+        """Kafka's timestamp, milliseconds."""
+
+
+def trace_headers(headers: Headers) -> Headers:
+    """The headers that tie a record to its trace."""
+    if not headers:
+        return ()
+    return tuple(header for header in headers if header[0].lower() in TRACE_HEADERS)
+
+
+def source_header(record: Placed) -> tuple[str, bytes]:
+    """The header that says where a record's input stood."""
+    return SOURCE_HEADER, b"%d/%d/%d" % (record.partition, record.offset, record.timestamp)
+
+
+def source_of(headers: Headers) -> SourcePosition | None:
+    """Where a record's input stood; None where it does not say, or nothing that can be."""
+    for name, value in headers:
+        if name == SOURCE_HEADER and value is not None and len(value) <= MAX_SOURCE_BYTES:
+            parts = value.split(b"/")
+            if len(parts) == 3 and all(part.isdigit() for part in parts):
+                return SourcePosition(int(parts[0]), int(parts[1]), int(parts[2]))
+    return None
