@@ -22,9 +22,10 @@ from schemas.errors import Unavailable
 from schemas.topics import ALERT_ACTIONS, DETECTED
 from tests.connected.query_api.conftest import ReadTopic, Seed, database_seed, index_seed
 from tests.unit.query_api import contracts, samples
+from tests.unit.query_api.store_contract import EventStoreContract
 
 
-class TestTimescale(contracts.EventStoreContract):
+class TestTimescale(EventStoreContract):
     """TimescaleDB."""
 
     @pytest.fixture

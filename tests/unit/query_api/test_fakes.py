@@ -8,9 +8,10 @@ import pytest
 from query_api.ports import EventStore, ImageStore, Publisher, SearchIndex
 from tests.unit.query_api import contracts
 from tests.unit.query_api.fakes import MemoryImages, MemoryIndex, MemoryPublisher, MemoryStore
+from tests.unit.query_api.store_contract import EventStoreContract
 
 
-class TestMemoryStore(contracts.EventStoreContract):
+class TestMemoryStore(EventStoreContract):
     """The store in memory."""
 
     @pytest.fixture
