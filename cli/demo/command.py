@@ -1,6 +1,7 @@
 """The order of the demo: servers, topics, worker, API, edge agent, reckoning."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,7 +89,8 @@ class Demo:
         webhooks = self.folder / "webhooks.jsonl"
         webhooks.unlink(missing_ok=True)
 
-        self._stage("Pictures")
+        self._stage("Pictures and models")
+        self._run(sys.executable, "-m", "edge_agent", "models", "fetch")
         watched = own_source(source) if source else rendered_source(self.folder, seed)
         self._say(
             f"{watched.location}"
@@ -96,8 +98,8 @@ class Demo:
         )
 
         self._stage("Topics and schemas")
-        self._alpr("topics", "apply")
-        self._alpr("schemas", "register")
+        self._run(str(BIN / "alpr"), "topics", "apply")
+        self._run(str(BIN / "alpr"), "schemas", "register")
 
         self._stage("Worker, API and webhook receiver")
         addresses = self._start_platform(children, watched, webhooks)
@@ -107,7 +109,7 @@ class Demo:
         with Progress(self.console, endpoints) as progress:
             self._watch_camera(children, watched, progress)
             camera_s = time.monotonic() - started_at
-            self._settle(addresses, progress)
+            self._settle(children, addresses, progress)
 
         self._stage("Reckoning")
         received = len(webhooks.read_text().splitlines()) if webhooks.exists() else 0
@@ -155,9 +157,15 @@ class Demo:
         return addresses
 
     def _watch_camera(self, children: Children, source: DemoSource, progress: Progress) -> None:
+        spool = self.folder / "spool"
+        shutil.rmtree(spool, ignore_errors=True)  # nothing of an earlier demo may arrive in this one
         edge = children.start(
             "edge",
-            [sys.executable, "-m", "edge_agent", "--source", source.location, "--camera", CAMERA, "--site", SITE],
+            [
+                *(sys.executable, "-m", "edge_agent"),
+                *("--source", source.location, "--camera", CAMERA, "--site", SITE),
+                *("--spool-dir", str(spool), "--metrics-port", str(9100 if is_free(9100) else free_port())),
+            ],
         )
         end = time.monotonic() + LIVE_SOURCE_S
         while edge.is_alive() and not (source.live and time.monotonic() > end):
@@ -169,7 +177,7 @@ class Demo:
             log = children.log("edge")
             raise CommandError(f"the edge agent ended with exit code {status}. The end of {log}:\n{last_lines(log)}")
 
-    def _settle(self, addresses: Addresses, progress: Progress) -> None:
+    def _settle(self, children: Children, addresses: Addresses, progress: Progress) -> None:
         """Wait until no role has records left to do and the topics have stopped growing.
 
         Raises:
@@ -180,7 +188,13 @@ class Demo:
         before: dict[str, int] = {}
         while time.monotonic() < end:
             counts = progress.show("waiting for the last records")
-            lag = _total_lag(httpx.get(f"{addresses.worker}/metrics", timeout=5).text)
+            try:
+                lag = _total_lag(httpx.get(f"{addresses.worker}/metrics", timeout=10).text)
+            except httpx.TimeoutException:
+                continue
+            except httpx.HTTPError as error:
+                log = children.log("worker")
+                raise CommandError(f"the worker is gone ({error}). The end of {log}:\n{last_lines(log)}") from error
             if counts != before or lag > 0:
                 before, quiet_since = counts, time.monotonic()
             if counts[topics.DETECTED.name] == 0 or time.monotonic() - quiet_since > 4.0:
@@ -188,12 +202,17 @@ class Demo:
             time.sleep(0.5)
         raise CommandError(f"the worker still had records to do after {SETTLE_S:.0f} s: see {self.folder}/worker.log")
 
-    def _alpr(self, *arguments: str) -> None:
-        """Run an `alpr` command as a user would, and show what it said where it failed."""
-        done = subprocess.run([BIN / "alpr", *arguments], capture_output=True, text=True, check=False, timeout=120)
+    def _run(self, *command: str) -> None:
+        """Run a command as a user would, and show what it said where it failed.
+
+        Raises:
+            CommandError: it did not end with 0.
+        """
+        shown = " ".join(Path(part).name if part.startswith("/") else part for part in command)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         if done.returncode != 0:
-            raise CommandError(f"`alpr {' '.join(arguments)}` failed:\n{done.stdout}{done.stderr}")
-        self._say(f"alpr {' '.join(arguments)}: done")
+            raise CommandError(f"`{shown}` failed:\n{done.stdout}{done.stderr}")
+        self._say(f"{shown}: done")
 
     def _print_places(self, endpoints: Endpoints, addresses: Addresses, keep: bool) -> None:
         self.console.print()

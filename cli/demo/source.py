@@ -35,7 +35,7 @@ def own_source(location: str) -> DemoSource:
 
 def rendered_source(folder: Path, seed: int) -> DemoSource:
     """A clip of cars whose plates are drawn from the seed; the first and another one are on the watchlist."""
-    from edge_agent.scene import render_clip  # noqa: PLC0415 - OpenCV is slow to load, and only this needs it
+    from edge_agent.rendering import render_clip  # noqa: PLC0415 - OpenCV is slow to load, and only this needs it
 
     plates = random_plates(CARS, seed)
     path = folder / "demo.mp4"
