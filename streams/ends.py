@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from schemas.errors import Unavailable
 from streams.security import KafkaSecurity
 
+GRACE_S = 1.0
 Partition = tuple[str, int]
 """Topic and partition number."""
 
@@ -52,16 +53,20 @@ class PartitionEnds:
         question = {TopicPartition(topic, partition): spec for topic, partition in partitions}
         if not question:
             return {}
-        if self._client is None:
-            self._client = AdminClient(self._config)
-        answers = self._client.list_offsets(question, request_timeout=self._timeout_s)
+        client = self._client = self._client or AdminClient(self._config)
+        answers = client.list_offsets(question, request_timeout=self._timeout_s)
         try:
-            return {
-                (tp.topic, tp.partition): (await asyncio.wrap_future(future)).offset for tp, future in answers.items()
-            }
-        except KafkaException as error:
-            self._client = None  # after a broker's restart the old one is refused for ever: its leader epochs are stale
-            raise Unavailable(f"Kafka does not tell the ends of partitions: {error}") from error
+            async with asyncio.timeout(self._timeout_s + GRACE_S):
+                return {
+                    (tp.topic, tp.partition): (await asyncio.wrap_future(future)).offset
+                    for tp, future in answers.items()
+                }
+        except (KafkaException, TimeoutError) as error:
+            if self._client is client:
+                # After a broker's restart the old client is refused for ever: its leader epochs are stale. Other
+                # questions that wait for it keep it alive until they are answered.
+                self._client = None
+            raise Unavailable(f"Kafka does not tell the ends of partitions: {error!r}") from error
 
 
 @cache

@@ -173,6 +173,15 @@ class Worker:
         answer = self.get("/ready")
         return answer is not None and answer.status_code == 200
 
+    def wait_until_ready(self, timeout_s: float = 60.0) -> None:
+        """Wait for /ready; fail with what it says."""
+        deadline = time.monotonic() + timeout_s
+        while not self.is_ready():
+            if time.monotonic() > deadline:
+                answer = self.get("/ready")
+                pytest.fail(f"not ready within {timeout_s} s: {answer.text if answer is not None else 'no answer'}")
+            time.sleep(0.1)
+
     def is_ready_for_partitions(self) -> bool:
         """Whether the worker has partitions of the first role and has recovered them."""
         answer = self.get("/ready")

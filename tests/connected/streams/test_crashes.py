@@ -75,7 +75,7 @@ def test_a_second_worker_comes_and_goes_without_loss_or_repeat(bench: Bench) -> 
     work_until(bench, first, READS * 7 // 8)
     assert first.stop() == 0
     first.restart()
-    until(first.is_ready, "readiness", 60)
+    first.wait_until_ready()
     work_until(bench, first, READS)
     assert first.stop() == 0
     sent = bench.event_ids()

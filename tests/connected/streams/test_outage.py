@@ -19,7 +19,7 @@ def test_a_broker_that_is_killed_and_comes_back_costs_nothing(bench: Bench, stac
     until(lambda: not worker.is_ready(), "the news", 20)
     stack.start("kafka")
     until(lambda: bench.committed() == READS, "the rest of the work", 90)
-    until(worker.is_ready, "readiness", 40)
+    worker.wait_until_ready(40)
     assert worker.stop() == 0
     sent = bench.event_ids()
     assert set(sent) == events
