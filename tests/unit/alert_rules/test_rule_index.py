@@ -53,7 +53,7 @@ def _sightings() -> st.SearchStrategy[Sighting]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(TREES, min_size=1, max_size=5), st.lists(_sightings(), min_size=1, max_size=5))
 def test_the_index_agrees_with_asking_every_rule(matches: list[str], events: list[Sighting]) -> None:
     """For any rules and sightings the same rules match, in the same order."""
