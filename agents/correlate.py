@@ -15,7 +15,7 @@ from agents.decisions.correlation import (
     match_all,
     touched_keys,
 )
-from agents.trace_headers import trace_headers
+from agents.record_headers import trace_headers
 from alert_rules.alerts import alert_key
 from alert_rules.book import RuleBook
 from alert_rules.engine import Decision, Engine, Match
