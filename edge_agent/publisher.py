@@ -224,6 +224,8 @@ class Publisher:
                 self._spool.wait_beyond(self._sent, POLL_S)
         self._producer.flush(POLL_S)
         self._tick_off()
+        self._producer.purge()  # what is left stays in the spool; it must not go out behind the next start's back
+        self._producer.flush(POLL_S)
 
     def _queue_more(self) -> None:
         if len(self._in_flight) >= MAX_IN_FLIGHT or self._broken:

@@ -1,0 +1,1 @@
+"""Edge agent against real servers."""
