@@ -11,16 +11,13 @@ from agents.channels.dispatch import Dispatcher
 from agents.channels.settings import notify_settings
 from agents.channels.wiring import open_channels
 from schemas.endpoints import endpoints
-from schemas.topics import ALERTS, BY_NAME
+from schemas.topics import ALERTS, NOTIFICATION_WAKES
 from schemas.wiring import codec
 from streams.guard import DeadLetterGuard
 from streams.outbox import Outbox
 from streams.roles import role_app
 from streams.run import Output
 from tables.notifications import PENDING, SENT
-
-WAKES = "alpr.notifications.wakes"
-"""Empty records that make a run happen: after a rebalance, and when a delivery beside the stream has ended."""
 
 app = role_app("notify")
 sent_notifications = app.run_table(
@@ -39,14 +36,11 @@ async def notify(runs: Any) -> None:
         await desk().handle(run)
 
 
+@app.agent(app.runs(NOTIFICATION_WAKES.name))
 async def wake(runs: Any) -> None:
     """Book the outcome of notifications that were retried beside the stream."""
     async for run in runs:
         await desk().handle(run)
-
-
-if WAKES in BY_NAME:  # without the topic, outcomes are booked with the partition's next alert
-    app.agent(app.runs(WAKES))(wake)
 
 
 @cache
@@ -72,10 +66,10 @@ def desk() -> Desk:
 
 def ask_for_run(partition: int) -> None:
     """Send a wake to a partition."""
-    if WAKES not in BY_NAME or app.should_stop:
+    if app.should_stop:
         return
     outbox: Outbox = app.producer.outbox  # type: ignore[attr-defined]  # the run transport's producer
-    outbox.put([Output(WAKES, None, None, partition)])
+    outbox.put([Output(NOTIFICATION_WAKES.name, None, None, partition)])
     task = asyncio.ensure_future(outbox.pump())
     _sends.add(task)
     task.add_done_callback(_sends.discard)

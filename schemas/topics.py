@@ -114,6 +114,13 @@ NOTIFICATIONS = Topic(
     doc="A receipt for each notification: delivered, failed, stale.",
     retention_ms=30 * DAY_MS,
 )
+NOTIFICATION_WAKES = Topic(
+    "alpr.notifications.wakes",
+    None,
+    key="none: the partition of the alert",
+    doc="Empty records by which the notifier asks itself for a run, to book what was delivered beside the stream.",
+    retention_ms=HOUR_MS,
+)
 DLQ = Topic(
     "alpr.dlq",
     events.DeadLetter,
@@ -152,7 +159,7 @@ RULES = Topic(
 
 CATALOGUE: tuple[Topic, ...] = (
     *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, METRICS),
-    *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, DLQ),
+    *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, NOTIFICATION_WAKES, DLQ),
     *(CAMERAS, WATCHLISTS, RULES),
 )
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in CATALOGUE}

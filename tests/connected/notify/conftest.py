@@ -72,6 +72,7 @@ class Notifier:
             "ALPR_LOG_FORMAT": "json",
             "ALPR_SESSION_TIMEOUT_S": "10",
             "ALPR_NOTIFY_BACKOFF_MAX_S": "2",
+            "ALPR_NOTIFY_ATTEMPTS": "1000",
             **self.settings,
         }
         with self.log.open("ab") as out:
