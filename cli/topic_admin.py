@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from time import monotonic, sleep
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented, not declared
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,

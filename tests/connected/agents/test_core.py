@@ -54,8 +54,8 @@ def letters(core: CoreWorker, key: bytes) -> list[DeadLetter]:
 
 def test_poison_records_are_kept_and_the_rest_flows(core: CoreWorker) -> None:
     """Random bytes, an unknown schema id, 5 MB, 1970 and 2100 end on the DLQ, whole; JSON flows; the worker goes on."""
-    at = dict.fromkeys(("captured_at", "first_seen_at", "last_seen_at"), 0)
-    ahead = dict.fromkeys(at, 4_102_444_800_000_000)
+    at: dict[str, Any] = dict.fromkeys(("captured_at", "first_seen_at", "last_seen_at"), 0)
+    ahead: dict[str, Any] = dict.fromkeys(at, 4_102_444_800_000_000)
     key = core.camera("gate").encode()
     poison = [
         b"\x8f" + random.Random(4).randbytes(300),
@@ -119,7 +119,8 @@ def test_passes_survive_a_kill(core: CoreWorker) -> None:
     for part in range(3):
         core.put(DETECTED, *[raw(core, item) for item in log[part * 1000 : (part + 1) * 1000]])
         if part < 2:
-            core.until(lambda at_least=part * 500 + 200: len(seen()) > at_least, "some sightings")
+            at_least = part * 500 + 200
+            core.until(lambda: len(seen()) > at_least, "some sightings")  # noqa: B023  # called in this turn
             core.end(signal.SIGKILL)
             core.start()
     core.until(lambda: len(seen()) >= len(expected), f"{len(expected)} revisions", 90)

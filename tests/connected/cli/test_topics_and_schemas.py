@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented, not declared
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 
+from cli.kafka_clients import admin
 from cli.main import main
 from schemas.contracts import contract
 from schemas.endpoints import endpoints
@@ -38,10 +45,6 @@ def test_apply_makes_the_catalogue_true_and_is_idempotent() -> None:
 
 def test_changed_setting_is_put_right() -> None:
     """What somebody changed by hand is seen and mended."""
-    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-
-    from cli.kafka_clients import admin
-
     alpr("topics", "apply")
     entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, METRICS.name, incremental_configs=[entry])
