@@ -115,7 +115,10 @@ class Alerts:
         assert self._producer.flush(20) == 0
 
     def alerts(self) -> list[Alert]:
-        """The alerts of this test's rules, so far."""
+        """The alerts of this test's rules, so far; a worker that has ended by itself fails the test."""
+        if self.process is not None and (status := self.process.poll()) is not None:
+            last = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+            pytest.fail(f"the worker ended with {status}:\n{last}")
         decoded = [self.codec.decode(ALERTS, record.value()) for record in self.broker.drain(ALERTS.name)]
         return [alert for alert in decoded if alert.rule.id.startswith(self.mark)]
 
