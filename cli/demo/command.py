@@ -64,6 +64,10 @@ class Demo:
             CommandError: a stage did not get going; the message says which and why.
         """
         self.stop()
+        shutil.rmtree(
+            self.folder, ignore_errors=True
+        )  # Kafka starts empty: no table, spool or log of an earlier run fits
+        self.folder.mkdir(parents=True)
         finished = False
         try:
             endpoints = self._start_stack()
@@ -87,7 +91,6 @@ class Demo:
         environment = self.stack.endpoints()
         children = Children(self.folder, environment)
         webhooks = self.folder / "webhooks.jsonl"
-        webhooks.unlink(missing_ok=True)
 
         self._stage("Pictures and models")
         self._run(sys.executable, "-m", "edge_agent", "models", "fetch")
@@ -157,14 +160,17 @@ class Demo:
         return addresses
 
     def _watch_camera(self, children: Children, source: DemoSource, progress: Progress) -> None:
-        spool = self.folder / "spool"
-        shutil.rmtree(spool, ignore_errors=True)  # nothing of an earlier demo may arrive in this one
         edge = children.start(
             "edge",
             [
                 *(sys.executable, "-m", "edge_agent"),
                 *("--source", source.location, "--camera", CAMERA, "--site", SITE),
-                *("--spool-dir", str(spool), "--metrics-port", str(9100 if is_free(9100) else free_port())),
+                *(
+                    "--spool-dir",
+                    str(self.folder / "spool"),
+                    "--metrics-port",
+                    str(9100 if is_free(9100) else free_port()),
+                ),
             ],
         )
         end = time.monotonic() + LIVE_SOURCE_S
