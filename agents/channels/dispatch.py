@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import random
 from time import monotonic
 
-from agents.channels.port import Channel, Notification
+from agents.channels.port import Channel, Notification, RecipientUnavailable
 from agents.channels.settings import NotifySettings
 from agents.decisions.notification import DELIVERED, FAILED, Settled
 from schemas.clock import MICROS_PER_S, Micros, now_us
@@ -60,7 +60,7 @@ class _Destination:
     probing: bool = False  # somebody tries whether it is back
     slow: bool = False  # somebody waits longer than a turn for it, now
     usual_s: float = 0.0  # moving average of the time that it takes to answer
-    waiting: int = 0
+    queue: "OrderedDict[Delivery, None]" = field(default_factory=OrderedDict)  # who is not settled; the head probes
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -68,10 +68,18 @@ class _Destination:
         """Seconds until somebody may try; 0 for now."""
         return max(0.0, self.next_try_s - monotonic()) if self.failures else 0.0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether one more may try now."""
-        return not self.failures or (not self.probing and not self.pause_s)
+    def is_open(self, delivery: Delivery) -> bool:
+        """Whether a delivery may try now: everybody while it answers, the head of the queue when a pause is over."""
+        return not self.failures or (not self.probing and not self.pause_s and self.is_next(delivery))
+
+    def is_next(self, delivery: Delivery) -> bool:
+        """Whether the next probe is this delivery's."""
+        return next(iter(self.queue)) is delivery
+
+    def leave(self, delivery: Delivery) -> None:
+        """A delivery is settled, or dropped."""
+        del self.queue[delivery]
+        self._announce()
 
     def failed(self, pause_s: float) -> None:
         """It did not answer: nobody tries before the pause is over, then one."""
@@ -175,34 +183,39 @@ class Dispatcher:
 
     async def _settle(self, delivery: Delivery) -> Settled:
         destination = self._destination(delivery.notification)
-        if destination.waiting >= self._settings.destination_waiting:
+        if len(destination.queue) >= self._settings.destination_waiting:
             return self._failed(delivery, SinkUnavailable("too many notifications wait for this receiver"))
-        destination.waiting += 1
+        destination.queue[delivery] = None
         error: AlprError = SinkUnavailable("the receiver did not answer others")
         try:
             while True:
                 left_s = (delivery.deadline - self._clock()) / MICROS_PER_S
                 if destination.pause_s > left_s or left_s < 0:
                     return self._gave_up(delivery, error)
-                if not destination.is_open:
+                if not destination.is_open(delivery):
                     delivery.parked.set()
                     with suppress(TimeoutError):
-                        wait_s = left_s if destination.probing else destination.pause_s
+                        probes = destination.is_next(delivery) and not destination.probing
+                        wait_s = destination.pause_s if probes else left_s
                         await asyncio.wait_for(destination.changed.wait(), wait_s)
                     continue
                 if destination.slow or destination.usual_s > self._settings.turn_s:
                     delivery.parked.set()
                 async with destination.slots, self._slots[delivery.notification.channel]:
-                    if not destination.is_open:
+                    if not destination.is_open(delivery):
                         continue  # somebody else found it down meanwhile
                     try:
                         return await self._attempt(delivery, destination)
                     except SinkUnavailable as failure:
                         error = failure
+                        destination.queue.move_to_end(delivery)  # the next probe is another one's
                 if delivery.attempts >= self._settings.attempts:
                     return self._gave_up(delivery, error)
+                if isinstance(error, RecipientUnavailable):
+                    delivery.parked.set()
+                    await asyncio.sleep(min(self._pause_s(delivery.attempts, error), max(0.0, left_s)))
         finally:
-            destination.waiting -= 1
+            destination.leave(delivery)
 
     async def _attempt(self, delivery: Delivery, destination: _Destination) -> Settled:
         """One try. Its outcome is also the destination's."""
@@ -214,14 +227,15 @@ class Dispatcher:
         try:
             detail = await self.channels[notification.channel].send(notification)
         except SinkUnavailable as error:
-            pause_s = self._backoff.pause_s(destination.failures + 1, error.retry_after_s, self._dice)
-            if probe or not destination.failures:  # tries that began before it was known to be down count once
-                destination.failed(pause_s)
+            if isinstance(error, RecipientUnavailable):
+                destination.answered(monotonic() - started_s)
+            elif probe or not destination.failures:  # tries that began before it was known to be down count once
+                destination.failed(self._pause_s(destination.failures + 1, error))
             log.warning(
                 "notification not delivered",
                 **_names(notification),
                 attempt=delivery.attempts,
-                pause_s=round(pause_s, 2),
+                pause_s=round(destination.pause_s, 2),
                 error=str(error),
             )
             raise
@@ -235,6 +249,9 @@ class Dispatcher:
         destination.answered(monotonic() - started_s)
         log.info("notification delivered", **_names(notification), attempts=delivery.attempts)
         return Settled(DELIVERED, delivery.attempts, detail, self._clock())
+
+    def _pause_s(self, failures: int, error: SinkUnavailable) -> float:
+        return self._backoff.pause_s(failures, error.retry_after_s, self._dice)
 
     def _gave_up(self, delivery: Delivery, error: AlprError) -> Settled:
         tries = f"{delivery.attempts} tries" if delivery.attempts != 1 else "1 try"

@@ -13,7 +13,7 @@ import aiosmtplib
 
 from agents.channels.message import Messages
 from agents.channels.plate_images import PlateImages
-from agents.channels.port import Address, Notification
+from agents.channels.port import Address, Notification, RecipientUnavailable
 from agents.channels.redaction import redact
 from agents.channels.settings import NotifySettings
 from agents.channels.variables import SettingMissing, first, resolve_all, variable_values
@@ -80,7 +80,8 @@ class EmailChannel:
         except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
             raise SinkUnavailable(f"{what} did not answer within {self._settings.attempt_timeout_s:g} s") from error
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _answered(what, error.recipients[0].code, error.recipients[0].message, secrets) from error
+            refused = error.recipients[0]
+            raise _answered(what, refused.code, refused.message, secrets, RecipientUnavailable) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _answered(what, error.code, error.message, secrets) from error
         except (aiosmtplib.SMTPNotSupported, ValueError) as error:
@@ -183,10 +184,12 @@ def _header_address(text: str) -> MailAddress:
     return MailAddress(display_name=name, username=local, domain=domain)
 
 
-def _answered(what: str, code: int, message: str, secrets: tuple[str, ...]) -> SinkUnavailable | SinkRejected:
-    """4yz passes, 5yz stays (RFC 5321, 4.2.1). 421 and the like come without a time to wait."""
+def _answered(
+    what: str, code: int, message: str, secrets: tuple[str, ...], temporary: type[SinkUnavailable] = SinkUnavailable
+) -> SinkUnavailable | SinkRejected:
+    """4yz passes, 5yz stays (RFC 5321, 4.2.1)."""
     text = redact(f"{what} answered {code} {message}", secrets)
-    return SinkRejected(text) if 500 <= code < 600 else SinkUnavailable(text)
+    return SinkRejected(text) if 500 <= code < 600 else temporary(text)
 
 
 def _encodable(text: str) -> str:

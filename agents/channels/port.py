@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from schemas.errors import SinkUnavailable
 from schemas.events import Alert
+
+
+class RecipientUnavailable(SinkUnavailable):
+    """The server is well, but takes nothing for this recipient now (greylisting, a full mailbox)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +19,7 @@ class Address:
     Attributes:
         identity: what the notification id is made of: the same for the same recipient, whatever its secrets are now.
         shown: for receipts and logs, without secrets.
-        destination: the server behind it. Addresses of one destination fail, and are backed off, together.
+        destination: what fails as a whole, such as a mail server. Its addresses are backed off together.
         target: mail address, phone number or URL, resolved.
         params: the action's other parameters, resolved.
         secrets: values that must not show up in details, whoever echoes them.
@@ -70,7 +75,8 @@ class Channel(Protocol):
             What the other side answered, for the receipt; without secrets.
 
         Raises:
-            SinkUnavailable: it may work later.
+            RecipientUnavailable: it may work later, and other recipients of the destination are not concerned.
+            SinkUnavailable: it may work later; the destination does not work for anybody now.
             SinkRejected: it never will.
         """
 

@@ -22,7 +22,7 @@ class NotifySettings(BaseSettings):
     freshness_s: float = Field(
         900.0, gt=0, description="An alert older than this since its capture is recorded, not sent; rules may say else"
     )
-    attempts: int = Field(12, ge=1, description="Most tries of one notification")
+    attempts: int = Field(30, ge=1, description="Most tries of one notification")
     retry_total_s: float = Field(
         900.0, gt=0, description="Seconds after its first try until a notification is given up (or its freshness ends)"
     )

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from agents.channels.http_calls import HttpCalls
 from agents.channels.message import Messages, one_line
@@ -63,7 +62,8 @@ class SlackChannel:
         identity = first(params, "webhook_url", "url") or f"webhook:{channel}"
         secrets = (*url_secrets(url), *variable_values(params, environment).values())
         shown = " ".join(filter(None, (channel, redact(shown_url(url), _inner_secrets(url, params, environment)))))
-        return (Address(identity, shown, urlsplit(url).netloc.rpartition("@")[2], url, resolved, secrets),)
+        # Slack limits rates by webhook and channel, not as a whole
+        return (Address(identity, shown, shown, url, resolved, secrets),)
 
     async def send(self, notification: Notification) -> str:
         """See `Channel.send`."""
@@ -97,7 +97,7 @@ class SlackChannel:
         checked_url(url)
         sent = {**resolved, "via": "token", "token": token, "channel": channel}
         secrets = (token, *(v for v in variable_values(params, env).values() if v != channel))
-        return Address(channel, channel, urlsplit(url).netloc, url, sent, secrets)
+        return Address(channel, channel, channel, url, sent, secrets)
 
     def _checked(self, answer: bytes, address: Address) -> str:
         """Slack says 200 to everything; whether it took the message stands in the body."""

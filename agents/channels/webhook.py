@@ -7,7 +7,6 @@ import hmac
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from agents.channels.http_calls import HttpCalls
 from agents.channels.message import Messages
@@ -64,8 +63,7 @@ class WebhookChannel:
         variables = variable_values(written, environment)
         secrets = (*url_secrets(url), *variables.values(), *_header_values(resolved), resolved.get("secret", ""))
         shown = redact(shown_url(url), [value for value in variables.values() if value != url])
-        host = urlsplit(url).netloc.rpartition("@")[2]
-        return (Address(written["url"], shown, host, url, resolved, tuple(filter(None, secrets))),)
+        return (Address(written["url"], shown, shown, url, resolved, tuple(filter(None, secrets))),)
 
     async def send(self, notification: Notification) -> str:
         """See `Channel.send`."""

@@ -13,7 +13,7 @@ import pytest
 from agents.channels.email import EmailChannel
 from agents.channels.http_calls import HttpCalls
 from agents.channels.message import Messages
-from agents.channels.port import Notification
+from agents.channels.port import Notification, RecipientUnavailable
 from agents.channels.settings import NotifySettings
 from agents.channels.slack import SlackChannel
 from agents.channels.sms import SmsChannel
@@ -363,6 +363,14 @@ async def test_mail_with_picture(mail_server: MailReceiver) -> None:
     assert mail["Message-ID"] == f"<{sent.notification_id}@example.org>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["To"] == "a@example.org"
+
+
+async def test_greylisting_concerns_the_recipient(mail_server: MailReceiver) -> None:
+    """A temporary refusal of one recipient is told apart from a server that does not work."""
+    channel = _email(mail_server)
+    mail_server.recipient_answer = "451 4.7.1 greylisted"
+    with pytest.raises(RecipientUnavailable, match="greylisted"):
+        await channel.send(notification(channel, {"to": "a@example.org"}))
 
 
 @pytest.mark.parametrize("kind", sorted(HOSTILE_TEXTS))

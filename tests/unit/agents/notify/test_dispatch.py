@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.channels.dispatch import Delivery, Dispatcher
-from agents.channels.port import Address, Notification
+from agents.channels.port import Address, Notification, RecipientUnavailable
 from agents.channels.settings import NotifySettings
 from schemas.clock import MICROS_PER_S, now_us
 from schemas.errors import SinkRejected, SinkUnavailable
@@ -111,6 +111,19 @@ async def test_dead_destination_delays_nobody_else(bench: Bench) -> None:
     assert len(bench.channel.sent["live"]) == 20
 
 
+async def test_recipient_that_is_unavailable_delays_no_other(bench: Bench) -> None:
+    """Greylisting of one recipient is retried, while other mails to the same server go at once."""
+    bench.channel.errors["x"] = [RecipientUnavailable("451 greylisted", retry_after_s=0.3)]
+    grey = bench.start("x")
+    await bench.dispatcher.turn([grey])
+    assert grey.parked.is_set()
+    other = bench.start("x")
+    await bench.dispatcher.turn([other])
+    assert other.is_settled
+    assert not grey.is_settled
+    assert (await grey.result).attempts == 2
+
+
 async def test_dead_destination_is_probed_by_one(bench: Bench) -> None:
     """While a destination is down, waiting notifications do not multiply the tries."""
     bench.channel.down["dead"] = SinkUnavailable("away")
@@ -120,6 +133,18 @@ async def test_dead_destination_is_probed_by_one(bench: Bench) -> None:
     del bench.channel.down["dead"]
     await asyncio.gather(*(delivery.result for delivery in deliveries))
     assert sorted(bench.channel.sent["dead"]) == sorted(d.notification.notification_id for d in deliveries)
+
+
+async def test_probes_take_turns() -> None:
+    """No notification uses its tries up for the others: with 6 waiting and 5 tries each, more than 5 probes pass."""
+    bench = Bench(attempts=5, destination_concurrency=2)
+    bench.channel.down["dead"] = SinkUnavailable("away")
+    deliveries = [bench.start("dead") for _ in range(6)]
+    while bench.channel.tries["dead"] < 12:  # noqa: ASYNC110 - the fake channel counts, it does not signal
+        await asyncio.sleep(0.005)
+    assert not any(delivery.result.done() for delivery in deliveries)
+    assert max(delivery.attempts for delivery in deliveries) <= 3
+    await bench.dispatcher.close()
 
 
 async def test_concurrency_is_bounded() -> None:
