@@ -4,6 +4,7 @@ PaddleOCR gives a text and a score for each crop and no alternatives, so a read'
 """
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -31,6 +32,8 @@ class PaddlePlateReader:
     """
 
     def __init__(self, published: Path, *, name: str, home: Path) -> None:
+        # otherwise PaddleOCR asks model hosters on the network whether they are there, on every start
+        os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")
         paddleocr = require("paddleocr", "'alpr-platform[edge-paddle]'")
         model_dir = _paddle_layout(published, home / "paddleocr")
         try:
