@@ -1,0 +1,1 @@
+"""The servers that the platform needs: as containers (compose.yaml), and without (local)."""

@@ -41,14 +41,14 @@ def worker_app() -> RoleApp:
     try:
         roles = stream_settings().roles
         apps = [role_app(name) for name in roles]
+        for name in roles:
+            for module in ROLES[name].modules:
+                import_module(module)
     except ValidationError as error:
         wrong = [f"ALPR_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors()]
         raise click.ClickException("\n".join(wrong)) from error
-    except AlprError as error:
+    except AlprError as error:  # a broken rule file, say: its place is all that anybody needs
         raise click.ClickException(str(error)) from error
-    for name in roles:
-        for module in ROLES[name].modules:
-            import_module(module)
     return lead(apps)
 
 

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import faust
+from faust.exceptions import ConsistencyError
 
 from schemas.errors import AlprError
 from streams.logs import bridge_stdlib
@@ -55,6 +56,14 @@ class StreamWorker(faust.Worker):
         self._start_watchdog()
         try:
             super().stop_and_shutdown()
+        except ConsistencyError as error:
+            log.error(
+                "the tables on disk are ahead of their changelogs: Kafka has lost data, or is another one than before. "
+                "Let the tables be read again with `faust -A streams reset`, or remove the folder",
+                folder=str(self.app.settings.datadir),
+                reason=" ".join(str(error).split()),
+            )
+            self._refused = True
         finally:
             if self._watchdog is not None:
                 self._watchdog.cancel()

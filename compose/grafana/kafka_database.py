@@ -7,6 +7,8 @@ from compose.grafana.panels import (
     GREEN,
     RATE,
     RED,
+    bars,
+    counted,
     levels,
     lines,
     new_dashboard,
@@ -42,7 +44,7 @@ def kafka_and_database() -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Rebalances, 1 h",
-                "sum(increase(alpr_stream_rebalances_total[1h]))",
+                counted("alpr_stream_rebalances_total", "1h"),
                 "Many: workers come and go, or sessions time out.",
                 thresholds=levels((None, GREEN), (20, AMBER)),
                 width=6,
@@ -55,6 +57,26 @@ def kafka_and_database() -> dashboard.Dashboard:
                 "Events that wait for Kafka at the edge.",
                 thresholds=levels((None, GREEN), (1, AMBER)),
                 width=6,
+            )
+        )
+        .with_panel(
+            bars(
+                "Roles",
+                "min by (role) (alpr_stream_ready)",
+                "{{role}}",
+                "Red: the role has no partitions, still recovers its tables, or lags beyond its limit.",
+                thresholds=levels((None, RED), (1, GREEN)),
+                width=12,
+            )
+        )
+        .with_panel(
+            bars(
+                "Stores",
+                "min by (sink) (alpr_sink_up)",
+                "{{sink}}",
+                "Red: the last call was not answered; the store's records wait in Kafka.",
+                thresholds=levels((None, RED), (1, GREEN)),
+                width=12,
             )
         )
         .with_panel(
@@ -116,7 +138,7 @@ def kafka_and_database() -> dashboard.Dashboard:
         .with_panel(
             sql_lines(
                 "Capture to database, mean",
-                """select time_bucket('1 minute', ingested_at) as time,
+                """select $__timeGroupAlias(ingested_at, '1m'),
                       avg(extract(epoch from ingested_at - captured_at)) as value from plate_events
                       where $__timeFilter(ingested_at) group by 1 order by 1""",
                 "Age of a sighting when its row was written.",

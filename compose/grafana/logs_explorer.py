@@ -2,16 +2,14 @@
 
 from grafana_foundation_sdk.builders import dashboard
 
-from compose.grafana.panels import (
-    log_lines,
-    log_rate,
-    new_dashboard,
-)
+from compose.grafana.panels import log_lines, log_rate, new_dashboard
 
 
 def logs_explorer() -> dashboard.Dashboard:
     """Logs Explorer: what the processes say."""
-    warnings = '|~ `(?i)"level": ?"(warning|error|critical)"`'
+    # JSON of the platform, or the word that servers write in capitals
+    warnings = r'|~ `"level": ?"(warning|error|critical)"|\b(WARN|WARNING|ERROR|FATAL|CRITICAL)\b`'
+    errors = r'|~ `"level": ?"(error|critical)"|\b(ERROR|FATAL|CRITICAL)\b`'
     everything = '{service_name=~"$service"} |~ `(?i)$search`'
     return (
         new_dashboard("Logs Explorer", "alpr-logs", "Logs of all containers, with the errors above them.")
@@ -33,10 +31,6 @@ def logs_explorer() -> dashboard.Dashboard:
                 "Lines at warning and above.",
             )
         )
-        .with_panel(
-            log_lines(
-                "Errors", everything + ' |~ `(?i)"level": ?"(error|critical)"`', "Errors, newest first.", height=10
-            )
-        )
+        .with_panel(log_lines("Errors", f"{everything} {errors}", "Errors, newest first.", height=10))
         .with_panel(log_lines("All lines", everything, "Everything that matches the text above."))
     )

@@ -7,6 +7,8 @@ from compose.grafana.panels import (
     GREEN,
     RATE,
     RED,
+    bars,
+    counted,
     levels,
     lines,
     new_dashboard,
@@ -33,11 +35,20 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             number("Detections / min", "60 * sum(rate(alpr_detections_total[5m]))", "Raw detections that were judged.")
         )
-        .with_panel(number("Alerts, 1 h", "sum(increase(alpr_alerts_total[1h]))", "Alerts that rules fired."))
+        .with_panel(number("Alerts, 1 h", counted("alpr_alerts_total", "1h"), "Alerts that rules fired.", width=2))
+        .with_panel(
+            number(
+                "Rules",
+                "max(alpr_rules_loaded)",
+                "Enabled rules; 0: nothing can fire.",
+                width=2,
+                thresholds=levels((None, RED), (1, GREEN)),
+            )
+        )
         .with_panel(
             number(
                 "Failed notifications, 1 h",
-                'sum(increase(alpr_notifications_total{outcome="failed"}[1h])) or vector(0)',
+                counted('alpr_notifications_total{outcome="failed"}', "1h") + " or vector(0)",
                 "Given up after all retries: somebody was not told.",
                 thresholds=levels((None, GREEN), (0.5, RED)),
             )
@@ -45,9 +56,19 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Dead letters, 1 h",
-                "sum(increase(alpr_dead_letters_total[1h])) or vector(0)",
+                counted("alpr_dead_letters_total", "1h") + " or vector(0)",
                 "Records that could not be handled; `alpr dlq list`.",
                 thresholds=levels((None, GREEN), (0.5, AMBER), (100, RED)),
+            )
+        )
+        .with_panel(
+            bars(
+                "What is wrong, since when",
+                'max by (alertname, severity) (ALERTS{alertstate="firing"})',
+                "{{severity}}: {{alertname}}",
+                "Firing alerts. docs/runbook.md says for each what it means, where to look and what to do.",
+                thresholds=levels((None, GREEN), (1, RED)),
+                no_value="nothing fires",
             )
         )
         .with_panel(
@@ -72,8 +93,12 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 "Capture to notification",
-                {"p50": quantile(0.5, "alpr_notify_seconds"), "p99": quantile(0.99, "alpr_notify_seconds")},
-                "From the frame to the settled notification.",
+                {
+                    "p50": quantile(0.5, "alpr_notify_seconds"),
+                    "p99": quantile(0.99, "alpr_notify_seconds"),
+                    "p99 of it from alert to delivery": quantile(0.99, "alpr_sighting_to_delivery_seconds"),
+                },
+                "From the frame to the settled notification, and the part of it that notifying takes.",
                 unit="s",
             )
         )
@@ -89,9 +114,25 @@ def overview() -> dashboard.Dashboard:
             )
         )
         .with_panel(
+            lines(
+                "Detections by camera",
+                {"{{camera_id}}": f"sum by (camera_id) (rate(alpr_camera_detections_total{RATE}))"},
+                "A camera that falls to nothing in daylight is blind, moved, or cut off.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
+                "Notifications by outcome",
+                {"{{channel}} {{outcome}}": f"sum by (channel, outcome) (rate(alpr_notifications_total{RATE}))"},
+                "Delivered, failed, and what was held back (stale, silenced, rate limit).",
+                unit="cps",
+            )
+        )
+        .with_panel(
             sql_lines(
                 "Sightings per camera",
-                """select time_bucket('1 minute', captured_at) as time, camera_id as metric, count(*) as value
+                """select $__timeGroupAlias(captured_at, '1m'), camera_id as metric, count(*) as value
                       from plate_events where $__timeFilter(captured_at) group by 1, 2 order by 1""",
                 "By event time, from the database: what people will find when they search.",
             )
@@ -99,7 +140,7 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             sql_lines(
                 "Mean confidence",
-                """select time_bucket('5 minutes', captured_at) as time, camera_id as metric,
+                """select $__timeGroupAlias(captured_at, '5m'), camera_id as metric,
                       avg(plate_confidence) as value from plate_events
                       where $__timeFilter(captured_at) and plate_confidence is not null group by 1, 2 order by 1""",
                 "A camera whose confidence sinks is dirty, moved or dark.",

@@ -2,14 +2,25 @@
 
 from collections.abc import Mapping
 
-from grafana_foundation_sdk.builders import dashboard, logs, loki, prometheus, stat, table, timeseries
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    logs,
+    loki,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
-from grafana_foundation_sdk.models.common import BigValueColorMode, GraphGradientMode
+from grafana_foundation_sdk.models.common import BigValueColorMode, GraphGradientMode, VisibilityMode
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
     DataSourceRef,
+    FieldColorModeId,
     Threshold,
     ThresholdsMode,
 )
@@ -47,6 +58,15 @@ def quantile(share: float, histogram: str, by: str = "") -> str:
     """PromQL of a quantile of a histogram of `telemetry.metrics`, over the panel's rate interval."""
     labels = f"{by}, le" if by else "le"
     return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{RATE})))"
+
+
+def counted(counter: str, window: str) -> str:
+    """PromQL of what a counter of `telemetry.metrics` has counted in a window, over all of its series.
+
+    `increase` alone sees nothing of the first count of a new label value: that series begins at 1, not at 0. So a
+    series that is younger than the window counts whole.
+    """
+    return f"sum(({counter} unless {counter} offset {window}) or increase({counter}[{window}]))"
 
 
 class Sql(Dataquery):
@@ -109,6 +129,7 @@ def number(
         .description(description)
         .datasource(PROMETHEUS)
         .unit(unit)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .no_value("–")
         .thresholds(thresholds or levels((None, GREEN)))
         .color_mode(BigValueColorMode.BACKGROUND if thresholds else BigValueColorMode.VALUE)
@@ -142,6 +163,33 @@ def lines(
     return panel
 
 
+def bars(
+    title: str,
+    expr: str,
+    legend: str,
+    description: str,
+    *,
+    thresholds: dashboard.ThresholdsConfig,
+    no_value: str = "–",
+    width: int = 24,
+) -> statetimeline.Panel:
+    """A bar over time for each series, in the colour of its value: what was in which state, since when."""
+    return (
+        statetimeline.Panel()
+        .title(title)
+        .description(description)
+        .datasource(PROMETHEUS)
+        .unit("none")
+        .no_value(no_value)
+        .show_value(VisibilityMode.NEVER)
+        .thresholds(thresholds)
+        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .height(6)
+        .span(width)
+        .with_target(prometheus.Dataquery().expr(expr).legend_format(legend).ref_id("A").datasource(PROMETHEUS))
+    )
+
+
 def sql_lines(title: str, text: str, description: str, *, unit: str = "short", width: int = 12) -> timeseries.Panel:
     """Curves over time from the database; the query gives time, (metric,) value."""
     return (
@@ -159,12 +207,13 @@ def sql_lines(title: str, text: str, description: str, *, unit: str = "short", w
 
 
 def sql_table(title: str, text: str, description: str, *, width: int = 12, height: int = 8) -> table.Panel:
-    """Rows from the database."""
+    """Rows from the database, numbers as they are."""
     return (
         table.Panel()
         .title(title)
         .description(description)
         .datasource(TIMESCALEDB)
+        .unit("none")
         .height(height)
         .span(width)
         .with_target(SqlTarget(text, "table"))
@@ -194,6 +243,8 @@ def log_rate(title: str, expr: str, legend: str, description: str, *, width: int
         .title(title)
         .description(description)
         .datasource(LOKI)
+        .unit("cps")
+        .min(0)
         .fill_opacity(25)
         .height(6)
         .span(width)

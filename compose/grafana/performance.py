@@ -48,6 +48,26 @@ def performance() -> dashboard.Dashboard:
         )
         .with_panel(
             lines(
+                "Published by the edge",
+                {"{{camera_id}} {{stage}}": f"sum by (camera_id, stage) (rate(alpr_edge_detections_total{RATE}))"},
+                "Early messages, and final ones at the end of a track.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
+                "Lost at the edge",
+                {
+                    "images {{outcome}}": "sum by (outcome) "
+                    f'(rate(alpr_edge_images_total{{outcome!="uploaded"}}{RATE}))',
+                    "events": f"sum(rate(alpr_edge_spool_dropped_total{RATE}))",
+                },
+                "Images that did not reach the store, and events that the full spool refused.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
                 "Records finished",
                 {"{{role}}": f"sum by (role) (rate(alpr_stream_records_total{RATE}))"},
                 "Throughput of each role.",

@@ -38,7 +38,7 @@ def maven_jars(folder: Path, *coordinates: str, transitive: bool = True) -> None
     if shutil.which("java") is None:  # Maven itself can run on the bundled JRE
         environment["JAVA_HOME"] = str(JAVA.require().parent.parent)
     with _maven_turn:
-        _run(
+        run(
             [
                 str(MAVEN.require()),
                 "--batch-mode",
@@ -61,7 +61,7 @@ def go_install(folder: Path, package: str, version: str) -> None:
     """
     environment = dict(os.environ, GOBIN=str(folder), CGO_ENABLED="0")
     with _go_turn:
-        _run(
+        run(
             [str(GO.require()), "install", "-ldflags=-s -w", f"{package}@{version}"],
             cwd=folder,
             environment=environment,
@@ -76,7 +76,7 @@ def npm_ci(folder: Path, manifest_dir: Path) -> None:
     """
     for name in ("package.json", "package-lock.json"):
         shutil.copy(manifest_dir / name, folder / name)
-    _run(
+    run(
         [str(NPM.require()), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=folder,
         environment=dict(os.environ, PATH=f"{NODE.require().parent}{os.pathsep}{os.environ.get('PATH', '')}"),
@@ -102,7 +102,7 @@ def _pom(coordinates: tuple[str, ...], *, transitive: bool) -> str:
     )
 
 
-def _run(argv: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
+def run(argv: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
     """Runs a client to its end.
 
     Raises:

@@ -59,6 +59,13 @@ class Tool:
             )
         return path
 
+    def usable(self) -> Path | None:
+        """The executable, or None where it is absent or too old."""
+        try:
+            return self.require()
+        except ToolMissing:
+            return None
+
 
 @cache
 def version_of(path: Path, version_args: tuple[str, ...]) -> Version:
@@ -157,6 +164,9 @@ PROMETHEUS = Tool(
     "apt-get install -y prometheus",
     "is the Prometheus service",
 )
+APT_GET = Tool("apt-get", _on_path("apt-get"), ("--version",), (1, 4), "", "fetches packages of the distribution")
+DPKG_DEB = Tool("dpkg-deb", _on_path("dpkg-deb"), ("--version",), (1, 18), "", "unpacks packages of the distribution")
+# both belong to the distribution or are not to be had: what mends their absence depends on the program wanted
 
 
 def _existing(path: str) -> Path | None:

@@ -1,17 +1,21 @@
-"""Mosquitto, the MQTT broker of many camera and gate installations; from the system's packages, off by default."""
+"""Mosquitto, the MQTT broker of many camera and gate installations, as the distribution has it; off by default."""
 
 import socket
 from typing import ClassVar
 
+from compose.local.artifacts import Artifact
+from compose.local.debian import DebianProgram
 from compose.local.errors import NotReady
 from compose.local.ports import HOST
 from compose.local.processes import Launch
 from compose.local.service import Place, Service
-from compose.local.tools import MOSQUITTO, Tool
+from compose.local.tools import MOSQUITTO
 
 # MQTT 3.1.1 (OASIS standard, 3.1 and 3.2): CONNECT with a clean session and client id "probe"; CONNACK accepted
 _CONNECT = b"\x10\x11\x00\x04MQTT\x04\x02\x00\x05\x00\x05probe"
 _CONNACK = b"\x20\x02\x00\x00"
+
+_PROGRAM = DebianProgram(MOSQUITTO, "mosquitto", "usr/sbin/mosquitto")
 
 
 class Mqtt(Service):
@@ -21,8 +25,11 @@ class Mqtt(Service):
     version: ClassVar[str] = "2"
     usual_ports: ClassVar[dict[str, int]] = {"mqtt": 1883}
     by_default: ClassVar[bool] = False
-    tools: ClassVar[tuple[Tool, ...]] = (MOSQUITTO,)
     stop_timeout_s: ClassVar[float] = 5.0
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """The broker with its libraries, where it is not installed."""
+        return _PROGRAM.artifacts()
 
     def prepare(self, place: Place) -> None:
         """Writes the configuration; nothing is kept over a restart."""
@@ -33,7 +40,10 @@ class Mqtt(Service):
 
     def launch(self, place: Place) -> Launch:
         """The broker in the foreground."""
-        return Launch(argv=[str(MOSQUITTO.require()), "-c", str(place.folder / "mosquitto.conf")], environment={})
+        return Launch(
+            argv=[str(_PROGRAM.path()), "-c", str(place.folder / "mosquitto.conf")],
+            environment=_PROGRAM.environment(),
+        )
 
     def check(self, place: Place) -> None:
         """Connects as a client.

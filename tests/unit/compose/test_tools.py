@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compose.local.errors import FetchFailed, ToolMissing
-from compose.local.registries import _pom, _run
+from compose.local.registries import _pom, run
 from compose.local.tools import Tool, parse_version
 
 
@@ -61,7 +61,7 @@ def test_failed_client_is_quoted(tmp_path: Path) -> None:
     """The error holds the command, its exit code and its last lines, wherever it printed them."""
     path = _script(tmp_path, "echo on stdout; echo on stderr >&2; exit 3")
     with pytest.raises(FetchFailed) as raised:
-        _run([str(path), "install"], cwd=tmp_path, environment={})
+        run([str(path), "install"], cwd=tmp_path, environment={})
     assert f"{path} install ended with 3" in str(raised.value)
     assert "on stdout" in str(raised.value)
     assert "on stderr" in str(raised.value)
