@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 SOURCE ?=
 KEEP ?=
 
-.PHONY: help setup doctor demo down test test-unit test-connected lint format bench docs clean
+.PHONY: help setup doctor fetch demo down test test-unit test-connected lint constraints format bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,19 +28,23 @@ setup: $(STAMP) ## the virtual environment with every package that is needed her
 doctor: $(STAMP) ## what this machine lacks, and the command that mends it
 	@$(BIN)/alpr doctor
 
+fetch: $(STAMP) ## download and build servers and models now, instead of at first use
+	@$(BIN)/alpr stack fetch
+	@$(BIN)/python -m edge_agent models fetch
+
 demo: $(STAMP) ## camera to alert on real services (KEEP=1 leaves it running, SOURCE=FILE|RTSP-URL takes your own)
 	@$(BIN)/alpr demo $(if $(SOURCE),--source '$(SOURCE)') $(if $(KEEP),--keep)
 
 down: $(STAMP) ## stop what `make demo KEEP=1` left running
 	@$(BIN)/alpr demo --down
 
-test: $(STAMP) ## unit and connected tests, on real servers that it starts and stops
+test: $(STAMP) fetch ## unit and connected tests, on real servers that it starts and stops
 	@$(BIN)/python -m pytest tests/unit tests/connected
 
 test-unit: $(STAMP) ## the tests that need no server
 	@$(BIN)/python -m pytest tests/unit -q
 
-test-connected: $(STAMP) ## the tests on real servers
+test-connected: $(STAMP) fetch ## the tests on real servers
 	@$(BIN)/python -m pytest tests/connected
 
 lint: $(STAMP) ## ruff, mypy --strict and the import contracts
@@ -48,6 +52,12 @@ lint: $(STAMP) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+constraints: ## renew constraints.txt from what setup.cfg allows today
+	@rm -rf build/fresh && $(PYTHON) -m venv build/fresh
+	@build/fresh/bin/pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@{ head -n 2 constraints.txt; build/fresh/bin/pip freeze --exclude-editable; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt && rm -rf build/fresh
 
 format: $(STAMP) ## let ruff write the layout
 	@$(BIN)/ruff format .
