@@ -64,7 +64,7 @@ def kafka_and_database() -> dashboard.Dashboard:
                 "Roles",
                 "min by (role) (alpr_stream_ready)",
                 "{{role}}",
-                "Red: the role has no partitions, still recovers its tables, or lags beyond its limit.",
+                "Red: the role waits for its partitions, recovers its tables, or lags beyond its limit.",
                 thresholds=levels((None, RED), (1, GREEN)),
                 width=12,
             )

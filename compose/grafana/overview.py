@@ -174,4 +174,14 @@ def overview() -> dashboard.Dashboard:
                 "What became of notifications.",
             )
         )
+        .with_panel(
+            sql_table(
+                "Undelivered notifications",
+                """select settled_at as "time", channel, recipient, outcome, attempts, detail, alert_id
+                      from notifications where $__timeFilter(captured_at) and outcome <> 'delivered'
+                      order by settled_at desc limit 50""",
+                "Who was not told, and why.",
+                width=24,
+            )
+        )
     )
