@@ -39,10 +39,11 @@ down: $(STAMP) ## stop what `make demo KEEP=1` left running
 	@$(BIN)/alpr demo --down
 
 test: $(STAMP) fetch ## unit and connected tests, on real servers that it starts and stops
-	@$(BIN)/python -m pytest tests/unit tests/connected
+	@$(BIN)/python -m pytest tests/unit -q -n auto
+	@$(BIN)/python -m pytest tests/connected -v
 
 test-unit: $(STAMP) ## the tests that need no server
-	@$(BIN)/python -m pytest tests/unit -q
+	@$(BIN)/python -m pytest tests/unit -q -n auto
 
 test-connected: $(STAMP) fetch ## the tests on real servers
 	@$(BIN)/python -m pytest tests/connected

@@ -104,7 +104,7 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: other tests start workers of the same consumer groups
 def pipeline(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """`alpr topics apply`, then `faust -A streams worker -l info`, until it says that it is ready."""
     folder = tmp_path_factory.mktemp("pipeline")
