@@ -76,6 +76,11 @@ class _Destination:
         """Whether the next probe is this delivery's."""
         return next(iter(self.queue)) is delivery
 
+    def requeue(self, delivery: Delivery) -> None:
+        """Its try failed: the next probe is another one's."""
+        self.queue.move_to_end(delivery)
+        self._announce()
+
     def leave(self, delivery: Delivery) -> None:
         """A delivery is settled, or dropped."""
         del self.queue[delivery]
@@ -208,7 +213,7 @@ class Dispatcher:
                         return await self._attempt(delivery, destination)
                     except SinkUnavailable as failure:
                         error = failure
-                        destination.queue.move_to_end(delivery)  # the next probe is another one's
+                        destination.requeue(delivery)
                 if delivery.attempts >= self._settings.attempts:
                     return self._gave_up(delivery, error)
                 if isinstance(error, RecipientUnavailable):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from random import Random
 from time import monotonic
 from typing import Any
 
@@ -135,6 +136,27 @@ async def test_dead_destination_is_probed_by_one(bench: Bench) -> None:
     assert sorted(bench.channel.sent["dead"]) == sorted(d.notification.notification_id for d in deliveries)
 
 
+async def test_late_failure_of_the_head_hands_the_probe_on(bench: Bench) -> None:
+    """Of two tries under way one fails at once, the other, then head of the queue, later: the third probes after it."""
+    late = asyncio.Event()
+    deliver = bench.channel.send
+
+    async def send(notification: Notification) -> str:
+        if notification.notification_id == "id-2":
+            await late.wait()
+        return await deliver(notification)
+
+    bench.channel.send = send  # type: ignore[method-assign]  # a channel of this test's own
+    bench.channel.errors["x"] = [SinkUnavailable("away"), SinkUnavailable("away")]
+    deliveries = [bench.start("x"), bench.start("x")]
+    await asyncio.sleep(0.005)
+    deliveries.append(bench.start("x"))
+    await asyncio.sleep(0.005)
+    late.set()
+    await asyncio.wait_for(asyncio.gather(*(delivery.result for delivery in deliveries)), 2)
+    assert len(bench.channel.sent["x"]) == 3
+
+
 async def test_probes_take_turns() -> None:
     """No notification uses its tries up for the others: with 6 waiting and 5 tries each, more than 5 probes pass."""
     bench = Bench(attempts=5, destination_concurrency=2)
@@ -216,6 +238,45 @@ async def test_rest_drops_what_waits_and_lets_a_try_end(bench: Bench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting.result
     assert not waiting.is_settled
+
+
+async def _weather(seed: int) -> int:
+    """Thirty notifications for three receivers that fail at random, some dropped: how many were not delivered."""
+    dice = Random(seed)
+    bench = Bench(
+        attempts=10_000,
+        destination_concurrency=dice.choice([1, 2, 4]),
+        concurrency=dice.choice([2, 8]),
+        backoff_first_s=0.002,
+        backoff_max_s=0.006,
+    )
+    deliver = bench.channel.send
+
+    async def send(notification: Notification) -> str:
+        await asyncio.sleep(dice.random() * 0.01)
+        luck = dice.random()
+        if luck < 0.5:
+            raise SinkUnavailable("away")
+        if luck < 0.6:
+            raise RecipientUnavailable("greylisted")
+        return await deliver(notification)
+
+    bench.channel.send = send  # type: ignore[method-assign]  # a channel of this test's own
+    deliveries = []
+    for _ in range(30):
+        deliveries.append(bench.start(dice.choice("xyz"), within_s=60))
+        await asyncio.sleep(dice.random() * 0.004)
+        dropped = dice.choice(deliveries)
+        if dice.random() < 0.1 and not dropped.trying:
+            dropped.result.cancel()
+    done, waiting = await asyncio.wait([delivery.result for delivery in deliveries], timeout=10)
+    await bench.dispatcher.close()
+    return len(waiting) + sum(not task.cancelled() and task.result().outcome != "delivered" for task in done)
+
+
+async def test_no_weather_stalls_a_delivery() -> None:
+    """Whatever fails when, whoever is dropped: everything else is delivered."""
+    assert await asyncio.gather(*(_weather(seed) for seed in range(30))) == [0] * 30
 
 
 async def test_defect_of_a_channel_is_seen(bench: Bench) -> None:
