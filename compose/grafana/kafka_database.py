@@ -177,9 +177,12 @@ def kafka_and_database() -> dashboard.Dashboard:
         .with_panel(
             sql_table(
                 "Database sessions",
-                """select coalesce(state, 'none') as state, count(*) as sessions from pg_stat_activity
-                      group by 1 order by 2 desc""",
-                "Connections by state.",
+                """select state, count(pid) as sessions,
+                      count(pid) filter (where wait_event_type = 'Lock') as "waiting for a lock",
+                      max(now() - state_change)::text as longest
+                      from unnest(array['active', 'idle', 'idle in transaction']) as state
+                      left join pg_stat_activity using (state) group by 1 order by 1""",
+                "Connections by state; long ones idle in transaction hold locks.",
             )
         )
     )
