@@ -48,7 +48,7 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Failed notifications, 1 h",
-                counted('alpr_notifications_total{outcome="failed"}', "1h") + " or vector(0)",
+                counted('alpr_notifications_total{outcome="failed"}', "1h"),
                 "Given up after all retries: somebody was not told.",
                 thresholds=levels((None, GREEN), (0.5, RED)),
             )
@@ -56,7 +56,7 @@ def overview() -> dashboard.Dashboard:
         .with_panel(
             number(
                 "Dead letters, 1 h",
-                counted("alpr_dead_letters_total", "1h") + " or vector(0)",
+                counted("alpr_dead_letters_total", "1h"),
                 "Records that could not be handled; `alpr dlq list`.",
                 thresholds=levels((None, GREEN), (0.5, AMBER), (100, RED)),
             )

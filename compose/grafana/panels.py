@@ -64,9 +64,9 @@ def counted(counter: str, window: str) -> str:
     """PromQL of what a counter of `telemetry.metrics` has counted in a window, over all of its series.
 
     `increase` alone sees nothing of the first count of a new label value: that series begins at 1, not at 0. So a
-    series that is younger than the window counts whole.
+    series that is younger than the window counts whole, and a counter that nobody has moved yet is 0.
     """
-    return f"sum(({counter} unless {counter} offset {window}) or increase({counter}[{window}]))"
+    return f"sum(({counter} unless {counter} offset {window}) or increase({counter}[{window}])) or vector(0)"
 
 
 class Sql(Dataquery):
