@@ -93,7 +93,7 @@ def parse(data: bytes, source: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(source) if mark is None else Place(source, mark.line + 1, mark.column + 1)
-        raise _error(place, f"not YAML: {_plain_words(error)}") from error
+        raise _error(place, _plain_words(error)) from error
     except yaml.YAMLError as error:
         raise _error(Place(source), f"not YAML: {error}") from error
     except RuleProblem as problem:
@@ -126,9 +126,11 @@ def _error(place: Place, message: str) -> RuleFileError:
 
 def _plain_words(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "unreadable"
+    if "nesting depth" in problem:  # newer versions of libyaml have a bound of their own, and scan ahead of its events
+        return f"nested deeper than {MAX_DEPTH} levels"
     if "cannot start any token" in problem:
         problem += " (a tab? indent with spaces; or a sign such as @ or % that needs quotes)"
-    return f"{problem} ({error.context})" if error.context else problem
+    return f"not YAML: {problem} ({error.context})" if error.context else f"not YAML: {problem}"
 
 
 @dataclass(slots=True)
