@@ -1,6 +1,8 @@
 """Events to bytes and back, in Confluent's wire format: a zero byte, the schema id (4 bytes, big endian), Avro.
 
 Any schema that the registry knows is resolved to this version's contract (Avro specification, "Schema Resolution").
+Where it is this version's contract, there is nothing to resolve, and `schemas.direct_avro` reads and writes; fastavro
+does the rest, refusals included.
 """
 
 import io
@@ -10,7 +12,8 @@ from typing import Any
 import fastavro
 import fastavro.schema
 
-from schemas.contracts import contract, parse_plain
+from schemas import direct_avro
+from schemas.contracts import contract, is_same_layout, parse_plain
 from schemas.errors import SchemaError
 from schemas.records import Event, from_record, to_record
 from schemas.registry import SchemaRegistry
@@ -32,9 +35,10 @@ class EventCodec:
 
     def __init__(self, registry: SchemaRegistry) -> None:
         self._registry = registry
-        self._write: dict[str, tuple[bytes, Any]] = {}
+        self._write: dict[str, tuple[bytes, Any, direct_avro.Write | None]] = {}
         self._readers: dict[type, Any] = {}
         self._writers: dict[int, Any] = {}
+        self._direct: dict[tuple[type, bytes], direct_avro.Read | None] = {}
 
     def prepare(self, *topics: Topic) -> None:
         """Register the topics' contracts now, so that a registry that is away later stops nobody.
@@ -56,7 +60,12 @@ class EventCodec:
         """
         if type(event) is not topic.event:
             raise SchemaError(f"{topic.name} carries {_name(topic.event)}, not {type(event).__name__}")
-        header, schema = self._for_writing(topic)
+        header, schema, write = self._for_writing(topic)
+        if write is not None:
+            try:
+                return write(header, event)
+            except direct_avro.ERRORS:
+                pass  # fastavro knows better whether the event is wrong, and says why
         out = io.BytesIO()
         out.write(header)
         try:
@@ -77,12 +86,46 @@ class EventCodec:
             raise SchemaError(f"{topic.name} does not carry Avro")
         return self.decode_as(topic.event, value)
 
+    def relabel(self, topic: Topic, value: bytes) -> bytes | None:
+        """The value as it would stand on another topic, without decoding it.
+
+        Args:
+            topic: where it is to go.
+            value: what `decode_as` has decoded to the topic's class.
+
+        Returns:
+            None where it was not written with the topic's contract, so that it has to be encoded.
+
+        Raises:
+            RegistryUnavailable: first use of the topic, and no answer.
+        """
+        if topic.event is None or self._direct.get((topic.event, value[:HEADER_BYTES])) is None:
+            return None
+        header = self._for_writing(topic)[0]
+        return value if value.startswith(header) else header + value[HEADER_BYTES:]
+
     def decode_as(self, cls: type[Event], value: bytes | None) -> Event:
         """`decode` for a class instead of a topic."""
+        if value:
+            read = self._direct.get((cls, value[:HEADER_BYTES]))
+            if read is not None:
+                try:
+                    event: Event = read(value, HEADER_BYTES)
+                except direct_avro.ERRORS:
+                    pass  # fastavro knows better whether the bytes are wrong, and says why
+                else:
+                    return event
+        return self._resolve(cls, value)
+
+    def _resolve(self, cls: type[Event], value: bytes | None) -> Event:
+        """Decode by fastavro; note whether the next value of this id needs that."""
         schema_id = schema_id_of(value)
         assert value is not None
         writer = self._for_reading(schema_id)
         reader = self._reader(cls)
+        place = (cls, value[:HEADER_BYTES])
+        if place not in self._direct:
+            self._direct[place] = _direct_reader(cls) if is_same_layout(writer, reader) else None
         source = io.BytesIO(value)
         source.seek(HEADER_BYTES)
         try:
@@ -108,7 +151,7 @@ class EventCodec:
         except fastavro.read.SchemaResolutionError as error:
             raise SchemaError(f"schema id {schema_id} cannot become a {_name(cls)}: {error!s:.300}") from error
 
-    def _for_writing(self, topic: Topic) -> tuple[bytes, Any]:
+    def _for_writing(self, topic: Topic) -> tuple[bytes, Any, direct_avro.Write | None]:
         found = self._write.get(topic.name)
         if found is None:
             assert topic.event is not None
@@ -116,7 +159,9 @@ class EventCodec:
             schema_id = self._registry.register(topic.subject, schema)
             parsed = self._reader(topic.event)
             self._writers[schema_id] = parsed
-            found = self._write[topic.name] = (_HEADER.pack(MAGIC, schema_id), parsed)
+            header = _HEADER.pack(MAGIC, schema_id)
+            self._direct[topic.event, header] = direct_avro.reader(topic.event)
+            found = self._write[topic.name] = (header, parsed, direct_avro.writer(topic.event))
         return found
 
     def _for_reading(self, schema_id: int) -> Any:
@@ -156,6 +201,10 @@ def schema_id_of(value: bytes | None) -> int:
         raise SchemaError(f"the value has {len(value)} bytes; a magic byte and schema id alone take {HEADER_BYTES}")
     schema_id: int = _HEADER.unpack_from(value)[1]
     return schema_id
+
+
+def _direct_reader(cls: type) -> direct_avro.Read | None:
+    return direct_avro.reader(cls)
 
 
 def _name(cls: type | None) -> str:

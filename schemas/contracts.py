@@ -42,6 +42,11 @@ def parse_plain(schema: Any) -> Any:
     return fastavro.schema.parse_schema(_without(schema, lambda key: key == "logicalType"))
 
 
+def is_same_layout(a: Any, b: Any) -> bool:
+    """Whether records of both parsed schemas have the same bytes and names (Avro: "Parsing Canonical Form")."""
+    return a is b or bool(fastavro.schema.to_parsing_canonical_form(a) == fastavro.schema.to_parsing_canonical_form(b))
+
+
 def _ordered(schema: Any) -> Any:
     """The same schema with its attributes in one order.
 

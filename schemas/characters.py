@@ -1,0 +1,132 @@
+"""The alternatives of a plate's characters as Avro wrote them, turned into objects only for who asks.
+
+A full detection holds some twenty alternatives, more objects than everything else in it together. Routing checks them,
+voting adds them up, all else passes them on: three uses that the bytes serve as they are. `Characters` is that: a
+sequence equal to the tuple of tuples of `CharacterAlternative` that it stands for.
+
+Only the form that readers give in practice is taken over: at most 31 positions of at most 31 alternatives, each one
+ASCII character, in one Avro block an array (Avro specification, "Binary Encoding"). `schemas.direct_avro` decodes all
+other forms in full.
+"""
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, overload
+
+from schemas.events import CharacterAlternative
+
+MAX_POSITIONS = 31
+MAX_ALTERNATIVES = 31
+Alternatives = tuple[CharacterAlternative, ...]
+Flat = tuple[bytes | float, ...]
+"""char, probability, char, probability, ..."""
+
+_ONE = rb"\x02[\x01-\x7f].{4}"  # length 1 (zigzag), the character, a float
+_POSITION = (
+    b"(?:"
+    + b"|".join(
+        b"%s(?:%s){%d}\\x00" % (re.escape(bytes([count << 1])), _ONE, count) for count in range(1, MAX_ALTERNATIVES + 1)
+    )
+    + b")"
+)
+
+
+@lru_cache(maxsize=MAX_POSITIONS + 1)
+def _pattern(positions: int) -> re.Pattern[bytes]:
+    """What an array of this many positions looks like. Counts stand in front, so there is one way to read it."""
+    return re.compile(b"%s%s{%d}\\x00" % (re.escape(bytes([positions << 1])), _POSITION, positions), re.DOTALL)
+
+
+@lru_cache(maxsize=MAX_ALTERNATIVES + 1)
+def _position(count: int) -> struct.Struct:
+    """The characters and probabilities of one position."""
+    return struct.Struct("<" + "xcf" * count)
+
+
+class Characters(Sequence[Alternatives]):
+    """Alternatives per character, lazily.
+
+    Attributes:
+        raw: the Avro bytes of the whole array, its counts and end mark included.
+    """
+
+    __slots__ = ("_items", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._items: tuple[Alternatives, ...] | None = None
+
+    @classmethod
+    def at(cls, value: bytes, start: int) -> "Characters | None":
+        """The array that starts here; None where it is empty, not of the usual form, or cut off.
+
+        Raises:
+            IndexError: the value ends before it.
+        """
+        count = value[start]
+        if count & 1 or not 0 < count <= MAX_POSITIONS << 1:
+            return None
+        found = _pattern(count >> 1).match(value, start)
+        return cls(found.group()) if found is not None else None
+
+    def flat(self) -> list[Flat]:
+        """For each position its characters (one byte of ASCII each) and probabilities in turn."""
+        raw = self.raw
+        place = 1
+        positions: list[Flat] = []
+        for _ in range(raw[0] >> 1):
+            count = raw[place] >> 1
+            positions.append(_position(count).unpack_from(raw, place + 1))
+            place += 6 * count + 2
+        return positions
+
+    def are_probabilities(self, most_together: float) -> bool:
+        """Whether every probability lies in 0..1 and those of no position add up to more than `most_together`."""
+        for position in self.flat():
+            shares: Any = position[1::2]
+            if not (min(shares) >= 0.0 and max(shares) <= 1.0 and sum(shares) <= most_together):
+                return False  # nan makes the sum nan, which compares false
+        return True
+
+    def _loaded(self) -> tuple[Alternatives, ...]:
+        if self._items is None:
+            self._items = tuple(
+                [
+                    tuple(
+                        [
+                            CharacterAlternative(char.decode(), share)  # type: ignore[union-attr, arg-type]  # in turn
+                            for char, share in zip(flat[::2], flat[1::2], strict=True)
+                        ]
+                    )
+                    for flat in self.flat()
+                ]
+            )
+        return self._items
+
+    def __len__(self) -> int:
+        return self.raw[0] >> 1
+
+    @overload
+    def __getitem__(self, index: int) -> Alternatives: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Alternatives, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Alternatives | tuple[Alternatives, ...]:
+        return self._loaded()[index]
+
+    def __iter__(self) -> Iterator[Alternatives]:
+        return iter(self._loaded())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Characters):
+            return self.raw == other.raw or self._loaded() == other._loaded()
+        return self._loaded() == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._loaded())
+
+    def __repr__(self) -> str:
+        return repr(self._loaded())
