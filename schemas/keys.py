@@ -18,6 +18,17 @@ def foreign_detection_id(topic: str, partition: int, offset: int) -> str:
     return _id("foreign", topic, str(partition), str(offset))
 
 
+def frame_object_id(camera_id: str, frame: str, place: str) -> str:
+    """Id of one object of a frame that a producer sent as a whole; sent twice it is the same.
+
+    Args:
+        camera_id: camera or sensor.
+        frame: what names the frame, message id or frame number with its time.
+        place: place of the object in the frame.
+    """
+    return _id("frame-object", camera_id, frame, place)
+
+
 def alert_id(rule_id: str, group: str, trigger: str) -> str:
     """Id of an alert; the trigger is an event id or the start of a window."""
     return _id("alert", rule_id, group, trigger)
