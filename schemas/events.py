@@ -336,6 +336,34 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterAction:
+    """What a person did with a dead letter; it is settled from then on.
+
+    Attributes:
+        action: ``replayed`` (Kafka has acknowledged the record) or ``discarded``.
+        actor: who did it.
+        acted_at: wall clock.
+        topic, partition, offset: where the record stood; the letter itself may be gone before this is.
+        agent: who could not handle it.
+        error_type: why.
+        retry_count: how often the record had been replayed before.
+        reason: in words.
+    """
+
+    dead_letter_id: str
+    action: str
+    actor: str
+    acted_at: Micros
+    topic: str
+    partition: int
+    offset: int
+    agent: str
+    error_type: str
+    retry_count: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
     """A camera of the registry.
 
@@ -343,6 +371,7 @@ class Camera:
         role: ``entry`` or ``exit`` for cameras that bound a site.
         lateness_s: how late reads of this camera may arrive.
         max_rate_per_s: detections a second above which it is sampled; None: no cap.
+        country: where it stands, ``de`` or ``us-ca``; a plate without a region is checked against its formats.
     """
 
     camera_id: str
@@ -355,6 +384,7 @@ class Camera:
     time_zone: str | None = None
     lateness_s: float | None = None
     max_rate_per_s: float | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

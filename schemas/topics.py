@@ -129,6 +129,15 @@ DLQ = Topic(
     retention_ms=30 * DAY_MS,
     max_message_bytes=12 * MIB,
 )
+DLQ_ACTIONS = Topic(
+    "alpr.dlq.actions",
+    events.DeadLetterAction,
+    key="dead_letter_id",
+    doc="What people did with dead letters: replayed, discarded. The audit trail, and why nothing is sent twice.",
+    partitions=1,
+    # longer than the letters live: a letter whose action were forgotten would be sent again
+    retention_ms=365 * DAY_MS,
+)
 CAMERAS = Topic(
     "alpr.cameras",
     events.Camera,
@@ -159,7 +168,7 @@ RULES = Topic(
 
 CATALOGUE: tuple[Topic, ...] = (
     *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, METRICS),
-    *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, NOTIFICATION_WAKES, DLQ),
+    *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, NOTIFICATION_WAKES, DLQ, DLQ_ACTIONS),
     *(CAMERAS, WATCHLISTS, RULES),
 )
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in CATALOGUE}

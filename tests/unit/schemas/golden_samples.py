@@ -103,6 +103,11 @@ SAMPLES: dict[str, Any] = {
     "Camera": events.Camera(
         camera_id="gate-1", site_id="north", name="Gate", location=events.Location(1.5, 2.5), zone="yard",
         direction="in", role="entry", time_zone="Europe/Berlin", lateness_s=10.0, max_rate_per_s=5.0,
+        country="de",
+    ),
+    "DeadLetterAction": events.DeadLetterAction(
+        dead_letter_id="d-1", action="replayed", actor="kim", acted_at=AT + 9, topic="alpr.plates.detected",
+        partition=3, offset=77, agent="route", error_type="SCHEMA_VALIDATION", retry_count=1, reason="schema mended",
     ),
     "WatchlistEntry": events.WatchlistEntry(
         list_id="police", entry_id="1", plate="BA?123", kind="deny", region="de", vehicle_make="vw",
