@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Protocol
 
-from agents.decisions.routing import ORIGIN_HEADER
+from agents.decisions.raw_records import ORIGIN_HEADER
 from cli.dead_letter_log import FoundLetter
 from schemas.events import DeadLetter
 from streams.guard import RETRY_HEADER

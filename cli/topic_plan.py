@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.topics import DETECTED, METRICS, NOTIFICATIONS, VEHICLES, Topic
+from schemas.topics import METRICS, NOTIFICATIONS, VEHICLES, Topic
 
-TABLE_FREE = frozenset({DETECTED.name, VEHICLES.name, METRICS.name, NOTIFICATIONS.name})
+TABLE_FREE = frozenset({VEHICLES.name, METRICS.name, NOTIFICATIONS.name})
 """Topics that no table is partitioned by: more partitions only move keys that nothing looks for."""
 
 

@@ -7,25 +7,27 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from agents.decisions.routing import RoutingSettings
+from agents.decisions.plausibility import RoutingSettings
+from agents.record_headers import source_of
 from agents.route import MAX_CAMERA_LABELS, OTHER_CAMERAS, Router
 from schemas.clock import to_iso
 from schemas.codec import EventCodec
 from schemas.errors import RegistryUnavailable
-from schemas.events import DeadLetter, Vehicle
+from schemas.events import Camera, DeadLetter, Metric, Vehicle
 from schemas.registry import MemoryRegistry
-from schemas.topics import BY_NAME, DETECTED, DLQ, ROUTED, VEHICLES
+from schemas.topics import BY_NAME, DETECTED, DLQ, METRICS, ROUTED, VEHICLES
 from streams.guard import DeadLetterGuard
 from streams.run import Output
 from tests.unit.agents.detections import T0, detection
-from tests.unit.agents.runs import FakeRecord, Keeper, make_run
+from tests.unit.agents.runs import FakeRecord, FakeTable, Keeper, make_run
 
 JSON = json.dumps({"event_id": "j", "camera_id": "gate", "captured_at": to_iso(T0), "plate_text": "XY 9"}).encode()
 
 
-def router(codec: EventCodec) -> Router:
-    """A router without registered cameras."""
-    return Router(codec, {}, RoutingSettings(), DeadLetterGuard("route", codec, now=lambda: T0))
+def router(codec: EventCodec, cameras: dict[str, Camera] | None = None, table: FakeTable | None = None) -> Router:
+    """A router; without registered cameras unless some are given."""
+    guard = DeadLetterGuard("route", codec, now=lambda: T0)
+    return Router(codec, cameras or {}, RoutingSettings(), guard, (table or FakeTable()).as_run_table())
 
 
 def sent(codec: EventCodec, outputs: list[Output]) -> dict[str, list[Any]]:
@@ -128,3 +130,99 @@ async def test_invented_camera_ids_do_not_fill_the_metrics() -> None:
     values = [json.dumps({**body, "camera_id": f"invented-{i}"}).encode() for i in range(MAX_CAMERA_LABELS + 5)]
     await router(codec).handle(make_run([FakeRecord(value, i) for i, value in enumerate(values)], Keeper()))
     assert (REGISTRY.get_sample_value("alpr_camera_detections_total", {"camera_id": OTHER_CAMERAS}) or 0) >= 5
+
+
+def frame(*objects: str, at_s: float = 0.0) -> bytes:
+    """A frame of DeepStream's, which sends no final detections."""
+    at = to_iso(T0 + round(at_s * 1_000_000))
+    return json.dumps({"id": f"{at_s}", "@timestamp": at, "sensorId": "gate", "objects": objects}).encode()
+
+
+def plates(*texts: str) -> list[str]:
+    """Objects of a frame."""
+    return [f"{i}|1|1|9|5|lpd|#|{text}|0.9" for i, text in enumerate(texts)]
+
+
+async def test_vehicles_of_one_frame_are_told_apart_by_deduplication() -> None:
+    """They share an offset: each place in the frame has a source of its own, the same when it is sent again."""
+    codec = EventCodec(MemoryRegistry())
+    keeper = Keeper()
+    run = [FakeRecord(frame(*plates("AB1", "CD2")), 5, partition=3), FakeRecord(frame(*plates("EF3")), 6, partition=3)]
+    await router(codec).handle(make_run(run, keeper))
+    sources = [source_of(output.headers) for output in keeper.outputs]
+    assert [(source.partition, source.offset) for source in sources if source is not None] == [
+        (3, 5), (1_000_003, 5), (3, 6),
+    ]  # fmt: skip
+    assert {output.key for output in keeper.outputs} == {b"gate"}
+
+
+async def test_frame_with_a_wrong_object_goes_on_and_is_kept() -> None:
+    """The good ones are routed, the whole record is a dead letter, and its replay gives the same ids."""
+    codec = EventCodec(MemoryRegistry())
+    first, again = Keeper(), Keeper()
+    record = FakeRecord(frame(*plates("AB1"), "rubbish", *plates("CD2")))
+    await router(codec).handle(make_run([record], first))
+    await router(codec).handle(make_run([replace(record, offset=99)], again))
+    events = sent(codec, first.outputs)
+    assert [event.plate.text for event in events[ROUTED.name]] == ["AB1", "CD2"]
+    assert [letter.value for letter in events[DLQ.name]] == [record.value]
+    ids = [event.event_id for event in events[ROUTED.name]]
+    assert [event.event_id for event in sent(codec, again.outputs)[ROUTED.name]] == ids
+
+
+async def test_capped_camera_is_sampled_and_counted_across_runs() -> None:
+    """The bucket is a table's: the next run, or the next owner of the partition, goes on from it."""
+    codec = EventCodec(MemoryRegistry())
+    table, cameras = FakeTable(), {"gate": Camera(camera_id="gate", max_rate_per_s=1.0)}
+    before = {outcome: counted(outcome) for outcome in ("routed", "sampled")}
+    first, second = Keeper(), Keeper()
+    await router(codec, cameras, table).handle(make_run([FakeRecord(frame(*plates("A1", "B2", "C3")))], first))
+    values = [frame(*plates("D4"), at_s=0.5), frame(*plates("E5"), at_s=11)]
+    run = [FakeRecord(value, offset) for offset, value in enumerate(values, start=1)]
+    await router(codec, cameras, table).handle(make_run(run, second))
+    assert [event.plate.text for event in sent(codec, first.outputs)[ROUTED.name]] == ["A1"]
+    events = sent(codec, second.outputs)
+    assert [event.plate.text for event in events[ROUTED.name]] == ["E5"]
+    reports: list[Metric] = events[METRICS.name]
+    assert [(report.name, report.value, report.camera_id) for report in reports] == [
+        ("sampled_detections", 3.0, "gate")
+    ]
+    assert {outcome: counted(outcome) - count for outcome, count in before.items()} == {"routed": 2, "sampled": 3}
+
+
+async def test_final_detections_of_a_capped_camera_all_go_on() -> None:
+    """JSON of a producer that says nothing else is final."""
+    codec = EventCodec(MemoryRegistry())
+    keeper = Keeper()
+    cameras = {"gate": Camera(camera_id="gate", max_rate_per_s=0.0)}
+    await router(codec, cameras).handle(make_run([FakeRecord(JSON, i) for i in range(5)], keeper))
+    assert [output.topic for output in keeper.outputs] == [ROUTED.name] * 5
+
+
+async def test_revoked_run_leaves_the_bucket_alone() -> None:
+    """What was not kept was not taken either."""
+    codec = EventCodec(MemoryRegistry())
+    table, cameras = FakeTable(), {"gate": Camera(camera_id="gate", max_rate_per_s=1.0)}
+    before = counted("sampled")
+    run = [FakeRecord(frame(*plates("A1", "B2")))]
+    await router(codec, cameras, table).handle(make_run(run, Keeper(revoked=True)))
+    assert (table.values, counted("sampled")) == ({}, before)
+
+
+async def test_camera_without_a_cap_touches_no_table() -> None:
+    """Most cameras have none: they must not pay for it."""
+    codec = EventCodec(MemoryRegistry())
+    table = FakeTable()
+    await router(codec, {"gate": Camera(camera_id="gate")}, table).handle(make_run([FakeRecord(JSON)], Keeper()))
+    assert table.values == {}
+
+
+async def test_measurement_is_keyed_and_counted() -> None:
+    """A producer that cannot choose topics sends its measurements where its detections go."""
+    codec = EventCodec(MemoryRegistry())
+    keeper = Keeper()
+    before = counted("metric")
+    value = json.dumps({"name": "fps", "value": 25, "camera_id": "gate"}).encode()
+    await router(codec).handle(make_run([FakeRecord(value, key=None)], keeper))
+    assert [(output.topic, output.key) for output in keeper.outputs] == [(METRICS.name, b"gate")]
+    assert counted("metric") == before + 1

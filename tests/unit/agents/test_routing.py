@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from agents.decisions.routing import ORIGIN_HEADER, ZONE, Routed, RoutingSettings, route
+from agents.decisions.plausibility import RoutingSettings
+from agents.decisions.raw_records import ORIGIN_HEADER
+from agents.decisions.routing import REGION_SOURCE, ZONE, Routed, Routing, route
 from schemas.clock import to_iso
 from schemas.errors import BusinessRuleError, ErrorType, RegistryUnavailable, SchemaError
-from schemas.events import Camera, CharacterAlternative, Detection, Images, Location, Plate, Vehicle
+from schemas.events import Camera, CharacterAlternative, Detection, Images, Location, Metric, Plate, Vehicle
 from schemas.keys import foreign_detection_id
-from schemas.topics import DETECTED, ROUTED, VEHICLES
+from schemas.topics import DETECTED, METRICS, ROUTED, VEHICLES
 from tests.unit.agents.detections import CODEC, SECOND, T0, detection
 
 DAY = 86_400 * SECOND
@@ -42,31 +44,34 @@ def as_json(**fields: Any) -> Record:
 
 def decide(record: Record, cameras: dict[str, Camera] | None = None, **settings: Any) -> Routed:
     """The decision."""
-    return route(record, CODEC, cameras or {}, RoutingSettings(**settings))
+    routing = route(record, CODEC, cameras or {}, RoutingSettings(**settings))
+    assert routing.refused is None
+    (routed,) = routing.routed
+    return routed
 
 
 def test_avro_detection_is_routed_by_its_camera() -> None:
     """A valid detection goes on unchanged."""
     item = detection("e1", "AB 1234")
     routed = decide(avro(item))
-    assert (routed.detection, routed.topic, routed.key) == (item, ROUTED, b"gate")
+    assert (routed.event, routed.topic, routed.key) == (item, ROUTED, b"gate")
 
 
 def test_json_detection_is_routed() -> None:
     """A producer without a registry is as good."""
     routed = decide(as_json(event_id="j1", plate_text="ab-1234", plate_confidence=0.5))
     assert routed.topic is ROUTED
-    assert routed.detection.event_id == "j1"
-    assert routed.detection.plate == Plate("ab-1234", "AB1234", 0.5)
+    assert routed.event.event_id == "j1"
+    assert routed.event.plate == Plate("ab-1234", "AB1234", 0.5)
 
 
 def test_foreign_record_gets_an_id_from_its_place() -> None:
     """The same record read again is the same event; a replayed one too."""
     record = as_json(plate_text="AB1")
     expected = foreign_detection_id("alpr.plates.detected", 3, 7)
-    assert decide(record).detection.event_id == expected
+    assert decide(record).event.event_id == expected
     record.offset, record.headers = 99, ((ORIGIN_HEADER, b"alpr.plates.detected/3/7"),)
-    assert decide(record).detection.event_id == expected
+    assert decide(record).event.event_id == expected
 
 
 @pytest.mark.parametrize("header", [b"", b"x", b"t/1", b"t/x/1", b"t/1/" + b"9" * 5000, b"\xff/\xff/\xff", None])
@@ -74,17 +79,17 @@ def test_nonsense_in_the_origin_header_is_ignored(header: bytes | None) -> None:
     """Headers come from outside."""
     record = as_json(plate_text="AB1")
     record.headers = ((ORIGIN_HEADER, header),)
-    assert decide(record).detection.event_id == foreign_detection_id("alpr.plates.detected", 3, 7)
+    assert decide(record).event.event_id == foreign_detection_id("alpr.plates.detected", 3, 7)
 
 
 def test_blank_event_id_in_avro_counts_as_none() -> None:
     """An id of spaces would make all of them one event."""
-    assert decide(avro(detection(" "))).detection.event_id == foreign_detection_id("alpr.plates.detected", 3, 7)
+    assert decide(avro(detection(" "))).event.event_id == foreign_detection_id("alpr.plates.detected", 3, 7)
 
 
 def test_normalised_text_is_ours() -> None:
     """Keys depend on it, so what a producer gives is not trusted."""
-    plate = decide(avro(replace(detection(), plate=Plate("ab·12", "WRONG", 0.5)))).detection.plate
+    plate = decide(avro(replace(detection(), plate=Plate("ab·12", "WRONG", 0.5)))).event.plate
     assert plate == Plate("ab·12", "AB12", 0.5)
 
 
@@ -93,7 +98,7 @@ def test_unreadable_plate_is_routed_as_observed(text: str) -> None:
     """Nothing to identify, but something was there."""
     routed = decide(avro(replace(detection(), plate=Plate(text, "X", 0.2))))
     assert routed.topic is ROUTED
-    assert routed.detection.plate == Plate(text, "", 0.2)
+    assert routed.event.plate == Plate(text, "", 0.2)
     assert routed.key == b"gate"
 
 
@@ -104,14 +109,128 @@ def test_vehicle_without_a_plate_has_its_own_topic(plate: Plate | None) -> None:
     assert (routed.topic, routed.key) == (VEHICLES, b"gate")
 
 
+@pytest.mark.parametrize(
+    ("camera", "settings", "text", "expected"),
+    [
+        ({"country": "gb"}, {}, "AB12 CDE", "gb"),
+        ({"country": "GB"}, {}, "AB12 CDE", "gb"),
+        ({"country": "gb"}, {"fill_region": False}, "AB12 CDE", None),
+        ({"country": "gb"}, {}, "12", None),  # fits nothing: stays open, and is routed all the same
+        ({"country": "us-ca"}, {}, "ABC 1234", None),  # two states
+        ({"country": "xx"}, {}, "AB12 CDE", None),
+        ({"site_id": "north"}, {"site_countries": {"north": "de"}}, "B AB 1234", "de"),
+        ({"site_id": "north", "country": "gb"}, {"site_countries": {"north": "de"}}, "B AB 1234", None),
+        ({}, {"country": "gb"}, "AB12 CDE", "gb"),
+        (None, {"country": "gb"}, "AB12 CDE", "gb"),
+        ({}, {}, "AB12 CDE", None),
+        ({"country": "gb"}, {}, "---", None),
+    ],
+)
+def test_region_is_filled_only_when_it_is_certain(
+    camera: dict[str, Any] | None, settings: dict[str, Any], text: str, expected: str | None
+) -> None:
+    """One format of the camera's own country, and the event says that it was concluded; else it stays open."""
+    known = {} if camera is None else {"gate": Camera(camera_id="gate", **camera)}
+    found = decide(avro(detection(text=text)), known, **settings).event
+    assert isinstance(found, Detection)
+    assert found.plate is not None
+    assert (found.plate.region, found.plate.text) == (expected, text)
+    assert found.extras.get(REGION_SOURCE) == ("format" if expected else None)
+
+
+def test_region_of_the_producer_is_never_overwritten() -> None:
+    """What was observed stands, even where it fits no format."""
+    item = replace(detection(), plate=Plate("AB12 CDE", "AB12CDE", 0.5, "fr"))
+    assert decide(avro(item), {"gate": Camera(camera_id="gate", country="gb")}).event == item
+
+
+FRAME = {
+    "version": "4.0", "id": "7", "@timestamp": to_iso(T0), "sensorId": "gate",
+    "objects": [
+        "1|10|10|90|50|Vehicle|#|sedan|bmw|M|blue|AB12CDE|gb|0.8", "2|1|1|9|5|Person|#|male|30|black|0|formal|0.9",
+        "3|10|10|90|50|Vehicle|#|truck|man|X|red||ca|0.7", "4|rubbish", "5|1|1|9|5|lpd|#|XY99ZZZ|0.9",
+    ],
+}  # fmt: skip
+
+
+def all_of(body: dict[str, Any], **settings: Any) -> Routing:
+    """The decision about a record in JSON that may hold several things."""
+    return route(Record(json.dumps(body).encode()), CODEC, {}, RoutingSettings(**settings))
+
+
+def test_frame_of_deepstream_becomes_its_vehicles() -> None:
+    """Each object by itself: plates, vehicles, people that are none of ours, and rubbish that takes nobody along."""
+    routing = all_of(FRAME)
+    assert [(item.topic, item.key, item.lane) for item in routing.routed] == [
+        (ROUTED, b"gate", 0), (VEHICLES, b"gate", 2), (ROUTED, b"gate", 4),
+    ]  # fmt: skip
+    assert routing.ignored == 1
+    assert isinstance(routing.refused, SchemaError)
+    assert "objects[3]" in str(routing.refused)
+
+
+def test_object_that_says_what_cannot_be_does_not_take_the_frame_along() -> None:
+    """The limits hold for each object."""
+    routing = all_of({**FRAME, "objects": [f"{'9' * 200}|1|1|9|5|lpd|#|A1|0.9", FRAME["objects"][0]]})
+    assert [item.lane for item in routing.routed] == [1]
+    assert isinstance(routing.refused, BusinessRuleError)
+
+
+@pytest.mark.parametrize("objects", [[], ["1|1|1|9|5|Person"]])
+def test_frame_without_vehicles_is_no_error(objects: list[str]) -> None:
+    """DeepStream reports empty frames."""
+    routing = all_of({**FRAME, "objects": objects})
+    assert (routing.routed, routing.refused, routing.ignored) == ((), None, len(objects))
+
+
+def test_frame_of_another_year_is_refused_whole() -> None:
+    """Every object of it is."""
+    with pytest.raises(SchemaError, match="timestamp"):
+        all_of({**FRAME, "@timestamp": "x"})
+    routing = all_of({**FRAME, "@timestamp": "2011-01-01T00:00:00Z"})
+    assert (routing.routed, type(routing.refused)) == ((), BusinessRuleError)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [
+        ({"camera_id": "gate"}, b"gate"),
+        ({"tags": {"node": "edge-1"}}, b"edge-1"),
+        ({"host": "edge-2"}, b"edge-2"),
+        ({}, b"fps"),
+    ],
+)
+def test_measurement_goes_to_the_metrics(fields: dict[str, Any], key: bytes) -> None:
+    """A foreign producer has one topic for everything."""
+    (routed,) = all_of({"name": "fps", "value": 25, **fields}).routed
+    assert (routed.topic, routed.key) == (METRICS, key)
+    assert isinstance(routed.event, Metric)
+    assert (routed.event.value, routed.event.measured_at) == (25.0, T0 - T0 % 1000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"value": "x"}, SchemaError),
+        ({"measured_at": "1970-01-01"}, BusinessRuleError),
+        ({"measured_at": "2100-01-01"}, BusinessRuleError),
+        ({"camera_id": "c" * 129}, SchemaError),
+    ],
+)
+def test_wrong_measurement_is_refused(changes: dict[str, Any], error: type[Exception]) -> None:
+    """The same limits as for detections."""
+    with pytest.raises(error):
+        all_of({"name": "fps", "value": 25, **changes})
+
+
 def test_registry_fills_what_the_producer_left_open() -> None:
     """Site, place, direction and zone come from the camera registry; what was sent stays."""
     camera = Camera(camera_id="gate", site_id="north", location=Location(1.0, 2.0), direction="in", zone="yard")
-    open_ones = decide(avro(detection()), {"gate": camera}).detection
+    open_ones = decide(avro(detection()), {"gate": camera}).event
     assert (open_ones.site_id, open_ones.location, open_ones.direction) == ("north", Location(1.0, 2.0), "in")
     assert open_ones.extras == {ZONE: "yard"}
     given = detection(site_id="south", location=Location(3.0, 4.0), direction="out", extras={ZONE: "street"})
-    assert decide(avro(given), {"gate": camera}).detection == given
+    assert decide(avro(given), {"gate": camera}).event == given
 
 
 @pytest.mark.parametrize(
@@ -128,7 +247,7 @@ def test_too_large_a_record_is_refused_before_it_is_parsed() -> None:
     """5 MB of anything is no detection."""
     with pytest.raises(BusinessRuleError, match="5000000 bytes"):
         decide(Record(b"{" * 5_000_000))
-    assert decide(as_json(event_id="e"), max_detection_bytes=1000).detection.event_id == "e"
+    assert decide(as_json(event_id="e"), max_detection_bytes=1000).event.event_id == "e"
 
 
 def test_registry_that_is_away_is_not_the_records_fault() -> None:
@@ -150,7 +269,7 @@ def at(micros: int) -> Detection:
 @pytest.mark.parametrize("late", [0, 29 * DAY, -4 * 60 * SECOND])
 def test_times_within_the_limits(late: int) -> None:
     """30 days back and 5 minutes ahead of the record, counted from Kafka's time."""
-    assert decide(avro(at(T0 - late))).detection.captured_at == T0 - late
+    assert decide(avro(at(T0 - late))).event.captured_at == T0 - late
 
 
 @pytest.mark.parametrize(

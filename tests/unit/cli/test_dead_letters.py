@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.decisions.routing import ORIGIN_HEADER
+from agents.decisions.raw_records import ORIGIN_HEADER
 from cli.dead_letter_log import FoundLetter, LetterFilter, moment
 from cli.dead_letter_replay import Headers, refusal, replay, replay_headers
 from schemas.clock import parse_time
