@@ -18,13 +18,14 @@ from streams.roles import role_app
 from streams.run import Output, Record, Run
 from streams.table import RunTable
 from tables.passes import CameraPasses
+from tables.recent_passes import RecentPasses
 from telemetry import metrics
 
 
 class Deduplicator:
     """Applies runs to the passes of their cameras. The decision is `agents.decisions.passes`.
 
-    The state of a camera is decoded once a run, at its first detection, and encoded once at the end.
+    The state of a camera is encoded once a run, at its end, and decoded only when it is not what the last run left.
 
     Args:
         table: camera_id to `CameraPasses`.
@@ -40,7 +41,7 @@ class Deduplicator:
         self._codec = codec
         self._keeper = PassKeeper(settings)
         self._guard = guard
-        self._load = loader(self._read)
+        self._recent = RecentPasses(loader(self._read), settings.max_cached_bytes)
 
     async def handle(self, run: Run) -> None:
         """Deduplicate the records of a run."""
@@ -61,12 +62,16 @@ class Deduplicator:
         for record, detection in decoded:
             camera = detection.camera_id.encode()
             if camera not in states:
-                states[camera] = CameraPasses.decode(stored[camera], self._load)
+                states[camera] = self._recent.take(camera, stored[camera])
             with self._guard.watch(record, outputs):
                 admission = self._admit(states[camera], detection, record)
                 outputs += self._outputs(admission, record)
                 _count(counts, admission)
-        return {camera: state.encode() for camera, state in states.items()}, outputs, counts
+        changes: dict[bytes, bytes | None] = {}
+        for camera, state in states.items():
+            changes[camera] = value = state.encode()
+            self._recent.put(camera, value, state)
+        return changes, outputs, counts
 
     def _admit(self, state: CameraPasses, detection: Detection, record: Record) -> Admission:
         assert record.value is not None

@@ -1,13 +1,14 @@
 """State of deduplication: the passes of a camera that are still open, and how they lie in the table.
 
-One value per camera, so that no crash can cut it in two: a line of JSON with what finding a pass needs, then the
-contents of the passes, which are decoded only when a read joins the pass. Contents hold detections as the bytes in
-which they came: these are compact, they need no encoding, and the schema id in front keeps them readable when the
-contract moves on.
+One value per camera, so that no crash can cut it in two: a line of JSON with the camera's place in its log and the
+sizes of its passes, then a part for each pass. A part is a line of JSON with what finding the pass needs, then its
+contents, which are decoded only when a read joins the pass. Contents hold detections as the bytes in which they came:
+these are compact, they need no encoding, and the schema id in front keeps them readable when the contract moves on.
+Parts are kept as they were stored until a read changes their pass, so that writing a camera costs what has changed.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,8 +16,10 @@ from schemas.clock import Micros
 from schemas.events import Detection, Images, Vehicle
 from schemas.records import from_record, to_record
 
-FORMAT = 1
-"""Number of the layout, first in every value."""
+FORMAT = 2
+"""Number of the layout, first in every value. Layout 1 had the lines of all passes in the first line."""
+
+FOLD_TRAIT, TRACK_TRAIT = "fold", "track"
 
 Column = dict[str, int]
 """Weight of each character at one position of a plate."""
@@ -85,6 +88,7 @@ class Pass:
         finals: event ids of detections that are complete.
         earlies: event ids of detections whose final message is still to come.
         unsent: something changed since the last revision.
+        ends_at: event time from which on nothing can join it, by the keeper's settings; not stored.
     """
 
     event_id: str
@@ -100,35 +104,50 @@ class Pass:
     finals: list[str] = field(default_factory=list)
     earlies: list[str] = field(default_factory=list)
     unsent: bool = False
+    ends_at: Micros = 0
     _settled: Contents | None = None
     _early: dict[str, Contents] = field(default_factory=dict)
     _stored: list[bytes] | None = None
     _load: LoadContents | None = None
+    _part: bytes | None = None
 
     @property
     def settled(self) -> Contents | None:
         """Contents of the final detections; None while there is none."""
-        self._loaded()
+        self.load()
         return self._settled
 
     @property
     def early(self) -> dict[str, Contents]:
         """Contents of each detection whose final message is still to come. Not to be changed: `set_contents`."""
-        self._loaded()
+        self.load()
         return self._early
 
     def set_contents(self, settled: Contents | None, early: dict[str, Contents]) -> None:
         """Replace the contents."""
-        self._settled, self._early, self._stored, self._load = settled, early, None, None
+        self._settled, self._early, self._stored, self._load, self._part = settled, early, None, None, None
 
-    def header(self) -> list[Any]:
-        """Its part of the first line: the public attributes in order, then the sizes of its contents."""
-        return [
-            *(self.event_id, self.captured_at, self.match_key, self.revision, self.text),
-            *(self.first_seen_at, self.last_seen_at, self.touched_at),
-            *(self.folds, self.tracks, self.finals, self.earlies, self.unsent),
-            [len(stored) for stored in self.stored()],
-        ]
+    def touch(self, at: Micros) -> None:
+        """Note when a read joined; whatever else it changed is written with this too."""
+        self.touched_at = at
+        self._part = None
+
+    def part(self) -> bytes:
+        """Its part of the camera's value: the public attributes and the sizes of its contents, then these."""
+        if self._part is None:
+            stored = self.stored()
+            header = [
+                *(self.event_id, self.captured_at, self.match_key, self.revision, self.text),
+                *(self.first_seen_at, self.last_seen_at, self.touched_at),
+                *(self.folds, self.tracks, self.finals, self.earlies, self.unsent),
+                [len(one) for one in stored],
+            ]
+            self._part = b"".join([_dump(header), b"\n", *stored])
+        return self._part
+
+    def is_written(self) -> bool:
+        """Whether nothing has changed since `part` was called last."""
+        return self._part is not None
 
     def stored(self) -> list[bytes]:
         """The contents as bytes, settled ones (or none) first; as they were read where nothing has changed."""
@@ -136,14 +155,26 @@ class Pass:
             self._stored = [_contents_to_bytes(self._settled), *map(_contents_to_bytes, self._early.values())]
         return self._stored
 
+    def unload(self, load: LoadContents) -> None:
+        """Forget the decoded contents; they are decoded again when they are asked for."""
+        self.stored()
+        self._settled, self._early, self._load = None, {}, load
+
     @classmethod
-    def from_stored(cls, header: list[Any], stored: list[bytes], load: LoadContents) -> "Pass":
-        """A pass of its part of the first line and the bytes of its contents, which stay undecoded."""
-        found = cls(*header[:-1])
-        found._stored, found._load = stored, load
+    def from_part(cls, part: bytes, load: LoadContents) -> "Pass":
+        """The pass of what `part` gave. Its contents stay undecoded."""
+        line, _, contents = part.partition(b"\n")
+        *header, sizes = json.loads(line)
+        found = cls(*header)
+        stored, start = [], 0
+        for size in sizes:
+            stored.append(contents[start : start + size])
+            start += size
+        found._stored, found._load, found._part = stored, load, part
         return found
 
-    def _loaded(self) -> None:
+    def load(self) -> None:
+        """Decode the contents, if they are not yet: this may raise what decoding raises."""
         if self._load is None or self._stored is None:
             return
         settled, *early = self._stored
@@ -162,7 +193,8 @@ class CameraPasses:
             timestamp is no replay: the topic was made anew.
         newest_at: newest `captured_at` of the camera.
         sources: the same two numbers for each partition of the raw topic: last offset and newest timestamp.
-        passes: open passes, oldest first.
+        passes: open passes, oldest first. To be changed by `open` and `close` only.
+        closes_at: no pass ends before this event time; None while their ends are not known.
     """
 
     offset: int = -1
@@ -170,6 +202,52 @@ class CameraPasses:
     newest_at: Micros = 0
     sources: dict[str, tuple[int, int]] = field(default_factory=dict)
     passes: list[Pass] = field(default_factory=list)
+    closes_at: Micros | None = None
+    _by_id: dict[str, Pass] = field(default_factory=dict)
+    _by_trait: dict[tuple[str, str], list[Pass]] = field(default_factory=dict)
+    _load: LoadContents | None = None
+
+    def __post_init__(self) -> None:
+        for item in self.passes:
+            self.enter(item)
+
+    def of_event(self, event_id: str) -> Pass | None:
+        """The pass that has taken in a detection of this id and still remembers it."""
+        return self._by_id.get(event_id)
+
+    def like(self, folded: str, track_id: str | None) -> list[Pass]:
+        """Passes that have read this folded text (if it is one), then those that have this track (if it is one)."""
+        alike = self._by_trait.get((FOLD_TRAIT, folded), []) if folded else []
+        return alike if track_id is None else [*alike, *self._by_trait.get((TRACK_TRAIT, track_id), [])]
+
+    def open(self, item: Pass) -> None:
+        """Add a new pass; `enter` it when it is complete."""
+        self.passes.append(item)
+
+    def close(self, kept: list[Pass], closed: Iterable[Pass]) -> None:
+        """Go on with the passes of `kept`; those of `closed` are the others."""
+        self.passes = kept
+        for item in closed:
+            self.withdraw(item)
+
+    def enter(self, item: Pass) -> None:
+        """Make a pass to be found by what it says now. `withdraw` it before that changes."""
+        for event_id in (*item.finals, *item.earlies):
+            self._by_id.setdefault(event_id, item)
+        for trait in _traits(item):
+            self._by_trait.setdefault(trait, []).append(item)
+
+    def withdraw(self, item: Pass) -> None:
+        """The opposite of `enter`."""
+        for event_id in (*item.finals, *item.earlies):
+            if self._by_id.get(event_id) is item:
+                del self._by_id[event_id]
+        for trait in _traits(item):
+            others = [other for other in self._by_trait.get(trait, ()) if other is not item]
+            if others:
+                self._by_trait[trait] = others
+            else:
+                self._by_trait.pop(trait, None)
 
     def is_known(self, offset: int, recorded_at_ms: int, source: SourcePosition | None) -> bool:
         """Whether the record at this place, or one that was made of the same raw record, was applied before."""
@@ -189,11 +267,14 @@ class CameraPasses:
             self.sources[str(source.partition)] = (source.offset, max(source.recorded_at_ms, newest_ms))
 
     def encode(self) -> bytes:
-        """The table value."""
-        headers = [item.header() for item in self.passes]
-        head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources, headers]
-        stored = [part for item in self.passes for part in item.stored()]
-        return b"".join([_dump(head), b"\n", *stored])
+        """The table value. Contents that have not changed since the last one are not kept decoded."""
+        if self._load is not None:
+            for item in self.passes:
+                if item.is_written():
+                    item.unload(self._load)
+        parts = [item.part() for item in self.passes]
+        head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources, list(map(len, parts))]
+        return b"".join([_dump(head), b"\n", *parts])
 
     @classmethod
     def decode(cls, value: bytes | None, load: LoadContents) -> "CameraPasses":
@@ -207,22 +288,26 @@ class CameraPasses:
             ValueError: the value is of another layout.
         """
         if value is None:
-            return cls()
+            return cls(_load=load)
         head, _, rest = value.partition(b"\n")
         version, *fields = json.loads(head)
-        if version != FORMAT:
-            raise ValueError(f"passes are stored in layout {version}; this version reads layout {FORMAT}")
-        offset, recorded_at_ms, newest_at, sources, headers = fields
+        if version not in (1, FORMAT):
+            raise ValueError(f"passes are stored in layout {version}; this version reads layouts 1 and {FORMAT}")
+        offset, recorded_at_ms, newest_at, sources, parts = fields
         passes = []
         start = 0
-        for header in headers:
-            stored = []
-            for size in header[-1]:
-                stored.append(rest[start : start + size])
-                start += size
-            passes.append(Pass.from_stored(header, stored, load))
+        for one in parts:
+            size = sum(one[-1]) if version == 1 else one
+            part = rest[start : start + size]
+            passes.append(Pass.from_part(part if version == FORMAT else _dump(one) + b"\n" + part, load))
+            start += size
         known = {partition: (last, newest) for partition, (last, newest) in sources.items()}
-        return cls(offset, recorded_at_ms, newest_at, known, passes)
+        return cls(offset, recorded_at_ms, newest_at, known, passes, _load=load)
+
+
+def _traits(item: Pass) -> list[tuple[str, str]]:
+    """What a pass may be found by, apart from ids."""
+    return [*[(FOLD_TRAIT, folded) for folded in item.folds], *[(TRACK_TRAIT, track) for track in item.tracks]]
 
 
 def _contents_to_bytes(contents: Contents | None) -> bytes:
@@ -263,5 +348,8 @@ def contents_from_sums(sums: list[Any], best: Detection, best_value: bytes) -> C
     )
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _to_json(value).encode()

@@ -20,10 +20,11 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agents.decisions.pass_contents import certainty, contents_of, has_images, total
-from agents.decisions.plate_vote import resolve
+from agents.decisions.plate_vote import Identity, resolve
 from schemas.clock import MICROS_PER_S, Micros
 from schemas.events import Detection, Resolved, Sighting
 from schemas.identity import fold, likelihood, match_key
+from schemas.topics import MIB
 from tables.passes import CameraPasses, Contents, Pass, SourcePosition
 
 
@@ -42,6 +43,9 @@ class DeduplicationSettings(BaseSettings):
     )
     max_passes: int = Field(256, ge=1, description="Most open passes of a camera; the one untouched longest is closed")
     max_ids: int = Field(64, ge=2, description="Most event ids that a pass remembers; the oldest is forgotten")
+    max_cached_bytes: int = Field(
+        32 * MIB, ge=0, description="Table bytes of the cameras whose passes are kept decoded between runs"
+    )
     max_tracks: int = Field(16, ge=1, description="Most track ids that a pass remembers; the oldest is forgotten")
 
 
@@ -95,38 +99,44 @@ class PassKeeper:
         """
         if state.is_known(offset, recorded_at_ms, source):
             return Admission(replayed=True)
-        contents = contents_of(
-            detection, value
-        )  # may raise for values that routing refuses: before anything has changed
+        # what may raise comes before anything has changed: values that routing refuses, stored ones that do not decode
+        contents = contents_of(detection, value)
         found = self._find(state, detection)
+        if found is not None:
+            found.load()
         state.advance(offset, recorded_at_ms, source)
         state.newest_at = max(state.newest_at, detection.captured_at)
         watermark = state.newest_at - self._lateness
         if found is None:
             joined = Pass(detection.event_id, detection.captured_at, match_key(detection.plate, detection.camera_id))
-            state.passes.append(joined)
+            state.open(joined)
         else:
             joined = found
+            state.withdraw(joined)
         sightings = self._join(joined, detection, contents, watermark)
-        joined.touched_at = state.newest_at
-        closed = self._close(state, watermark)
+        joined.touch(state.newest_at)
+        state.enter(joined)
+        closed = self._close(state, joined, watermark)
         return Admission((*sightings, *closed), joined=found is not None)
 
     # -- membership
 
     def _find(self, state: CameraPasses, detection: Detection) -> Pass | None:
-        best: Pass | None = None
-        best_rank: tuple[int, Micros, str] | None = None
+        known = state.of_event(detection.event_id)
+        if known is not None:
+            return known
         text = detection.plate.normalized_text if detection.plate is not None else ""
         folded = fold(text)
-        for item in state.passes:
-            if detection.event_id in item.finals or detection.event_id in item.earlies:
-                return item
+        best: Pass | None = None
+        best_rank: tuple[int, Micros, str] | None = None
+        for item in state.like(folded, detection.track_id):
             distance = max(0, detection.first_seen_at - item.last_seen_at, item.first_seen_at - detection.last_seen_at)
             if distance <= self._gap and self._may_be_same(item, detection, text, folded):
                 rank = (distance, item.captured_at, item.event_id)
-                if best_rank is None or rank < best_rank:
+                if best is None or best_rank is None or rank < best_rank:
                     best, best_rank = item, rank
+                elif rank == best_rank and item is not best:  # one id, forgotten and come again
+                    best = min(best, item, key=state.passes.index)
         return best
 
     def _may_be_same(self, item: Pass, detection: Detection, text: str, folded: str) -> bool:
@@ -163,16 +173,22 @@ class PassKeeper:
         item.folds = list(after.folds)
         item.first_seen_at, item.last_seen_at = after.first_seen_at, after.last_seen_at
         item.unsent = True
-        if before is None or self._is_due(item, detection, before, after, is_replacement=replaced is not None):
-            return (_revise(item, after, watermark),)
+        identity = resolve(after.votes)
+        if before is None or self._is_due(item, detection, before, after, identity, replaced is not None):
+            return (_revise(item, after, identity, watermark),)
         return ()
 
     def _is_due(
-        self, item: Pass, detection: Detection, before: Contents, after: Contents, *, is_replacement: bool
+        self,
+        item: Pass,
+        detection: Detection,
+        before: Contents,
+        after: Contents,
+        identity: Identity | None,
+        is_replacement: bool,
     ) -> bool:
         """Whether what has changed is worth a revision now; else it is sent when the pass closes."""
-        resolved = resolve(after.votes)
-        if (resolved[0] if resolved is not None else "") != item.text:
+        if (identity[0] if identity is not None else "") != item.text:
             return True
         if after.detections > before.detections and after.detections & (after.detections - 1) == 0:
             return True
@@ -196,29 +212,39 @@ class PassKeeper:
 
     # -- the end of passes
 
-    def _close(self, state: CameraPasses, watermark: Micros) -> list[Sighting]:
+    def _close(self, state: CameraPasses, joined: Pass, watermark: Micros) -> list[Sighting]:
         """Drop the passes that no read in time can join any more, and send what they still hold back."""
-        kept: list[Pass] = []
-        closed: list[Pass] = []
-        for item in state.passes:
-            patience = max(self._gap, self._early_hold) if item.earlies else self._gap
-            ends_at = max(item.touched_at - self._lateness, item.last_seen_at) + patience
-            (closed if ends_at < watermark else kept).append(item)
+        joined.ends_at = self._ends_at(joined)
+        if state.closes_at is None:
+            for item in state.passes:
+                item.ends_at = self._ends_at(item)
+            state.closes_at = min(item.ends_at for item in state.passes)
+        state.closes_at = min(state.closes_at, joined.ends_at)
+        if state.closes_at >= watermark and len(state.passes) <= self.settings.max_passes:
+            return []
+        kept = [item for item in state.passes if item.ends_at >= watermark]
+        closed = [item for item in state.passes if item.ends_at < watermark]
         if len(kept) > self.settings.max_passes:
             kept.sort(key=lambda item: (item.touched_at, item.captured_at, item.event_id))
             excess = len(kept) - self.settings.max_passes
             closed += kept[:excess]
             kept = sorted(kept[excess:], key=lambda item: (item.captured_at, item.event_id))
+        state.closes_at = min((item.ends_at for item in kept), default=None)
         if not closed:
             return []
-        state.passes = kept
+        state.close(kept, closed)
         sightings = []
         for item in closed:
             if item.unsent:
                 contents = _sum(item.settled, item.early)
                 assert contents is not None
-                sightings.append(_revise(item, contents, watermark))
+                sightings.append(_revise(item, contents, resolve(contents.votes), watermark))
         return sightings
+
+    def _ends_at(self, item: Pass) -> Micros:
+        """Event time until which a read may join the pass."""
+        patience = max(self._gap, self._early_hold) if item.earlies else self._gap
+        return max(item.touched_at - self._lateness, item.last_seen_at) + patience
 
 
 def _progress(contents: Contents) -> tuple[Any, ...]:
@@ -231,9 +257,8 @@ def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | Non
     return total(parts) if parts else None
 
 
-def _revise(item: Pass, contents: Contents, watermark: Micros) -> Sighting:
+def _revise(item: Pass, contents: Contents, found: Identity | None, watermark: Micros) -> Sighting:
     """The next revision of a pass's sighting."""
-    found = resolve(contents.votes)
     text = found[0] if found is not None else ""
     resolved = None
     if found is not None:

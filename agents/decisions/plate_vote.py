@@ -7,11 +7,16 @@ spreads that weight over the alternatives it saw. Weights are whole numbers, so 
 of the reads.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from schemas.characters import Characters
 from schemas.events import Plate
 from schemas.identity import evidence, normalise
 from tables.passes import Column, Votes
+
+Identity = tuple[str, float]
+"""Normalised text and its probability."""
 
 SCALE = 1_000_000
 """Weight of one reading that is sure of itself."""
@@ -34,15 +39,26 @@ def ballot(plate: Plate, reads: int) -> Votes:
         return {}
     weight = max(plate.confidence, MIN_CONFIDENCE) * max(reads, 1) * SCALE
     columns: list[Column] = []
-    for own, alternatives in zip(text, evidence(plate), strict=True):
+    for own, chars, shares in _positions(plate):
         column: Column = {}
-        for item in alternatives:
-            char = _char(item.char)
-            share = round(weight * item.probability)
-            if len(char) == 1 and share > 0:
+        for char, probability in zip(chars, shares, strict=True):
+            share = round(weight * probability)
+            if share > 0 and len(char) == 1:
                 column[char] = column.get(char, 0) + share
         columns.append(column or {own: 1})
     return {str(len(text)): (round(weight), columns)}
+
+
+def _positions(plate: Plate) -> Iterator[tuple[str, list[str], Sequence[float]]]:
+    """For each character of the text what it may be, normalised, and with which probabilities."""
+    characters: object = plate.characters
+    text = plate.normalized_text
+    if isinstance(characters, Characters) and len(characters) == len(text):
+        for own, flat in zip(text, characters.flat(), strict=True):
+            yield own, [_ASCII[char] for char in flat[::2]], flat[1::2]  # type: ignore[index, misc]  # in turn
+    else:
+        for own, alternatives in zip(text, evidence(plate), strict=True):
+            yield own, [_char(item.char) for item in alternatives], [item.probability for item in alternatives]
 
 
 def add(a: Votes, b: Votes) -> Votes:
@@ -57,7 +73,7 @@ def add(a: Votes, b: Votes) -> Votes:
     return total
 
 
-def resolve(votes: Votes) -> tuple[str, float] | None:
+def resolve(votes: Votes) -> Identity | None:
     """The plate that the votes add up to and its probability; None when nothing was readable.
 
     The number of characters with the most weight wins, then the heaviest character at each position. The probability
@@ -65,12 +81,16 @@ def resolve(votes: Votes) -> tuple[str, float] | None:
     """
     if not votes:
         return None
-    length, (weight, columns) = min(votes.items(), key=lambda item: (-item[1][0], int(item[0])))
+    if len(votes) == 1:
+        ((length, (weight, columns)),) = votes.items()
+    else:
+        length, (weight, columns) = min(votes.items(), key=lambda item: (-item[1][0], int(item[0])))
     everything = sum(weight for weight, _ in votes.values())
     confidence = votes[length][0] / everything if everything else 1.0
     chars = []
     for column in columns:
-        char, votes_for = min(column.items(), key=lambda item: (-item[1], item[0]))
+        votes_for = max(column.values())
+        char = min([char for char, share in column.items() if share == votes_for])
         chars.append(char)
         confidence *= min(1.0, votes_for / weight) if weight else 0.0
     return "".join(chars), round(confidence, 4)
@@ -79,6 +99,9 @@ def resolve(votes: Votes) -> tuple[str, float] | None:
 @lru_cache(maxsize=4096)  # a reader has some hundred characters; the bound is for hostile input
 def _char(char: str) -> str:
     return normalise(char) or char
+
+
+_ASCII = {bytes([code]): _char(chr(code)) for code in range(128)}
 
 
 def _add_columns(a: Column, b: Column) -> Column:
