@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from cli.errors import CommandError
 from schemas.endpoints import endpoints
+from schemas.errors import RegistryUnavailable
 from schemas.topics import DLQ
 from streams.security import KafkaSecurity
 
@@ -32,14 +33,18 @@ def admin() -> AdminClient:
     return AdminClient(client_config())
 
 
-def consumer() -> Consumer:
-    """A reader of its own: it commits nothing, so looking changes nothing."""
+def consumer(*, tells_end: bool = False) -> Consumer:
+    """A reader of its own: it commits nothing, so looking changes nothing.
+
+    Args:
+        tells_end: whether it says so when it has reached the end of a partition (an error KafkaError._PARTITION_EOF).
+    """
     config = client_config(
         **{
             "group.id": "alpr-cli",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "enable.partition.eof": False,
+            "enable.partition.eof": tells_end,
             "fetch.message.max.bytes": DLQ.max_message_bytes,
             "receive.message.max.bytes": 8 * DLQ.max_message_bytes,
         }
@@ -76,6 +81,20 @@ def kafka_errors() -> Iterator[None]:
             f"Kafka at {where} did not do it: {reason}\n"
             "Is it up? `alpr stack status` tells, `alpr stack up` starts it; ALPR_KAFKA_BOOTSTRAP sets the address."
         ) from error
+
+
+@contextmanager
+def service_errors() -> Iterator[None]:
+    """`kafka_errors`, and the same for a schema registry that does not answer.
+
+    Raises:
+        CommandError: with what to do next.
+    """
+    try:
+        with kafka_errors():
+            yield
+    except RegistryUnavailable as error:
+        raise CommandError(str(error)) from error
 
 
 class _Silent:

@@ -37,7 +37,8 @@ COMMANDS: Mapping[str, Lazy] = MappingProxyType(
         "topics": Lazy("cli.topics:topics", "Create and check the Kafka topics."),
         "rules": Lazy("cli.rules:rules", "Check, test and explain alert rules."),
         "schemas": Lazy("cli.schemas:schemas", "Register Avro schemas and check their compatibility."),
-        "dlq": Lazy("cli.dlq:dlq", "Look at dead letters and replay them."),
+        "cameras": Lazy("cli.cameras:cameras", "List, add, change and delete cameras."),
+        "dlq": Lazy("cli.dlq:dlq", "Look at dead letters, replay or discard them."),
         "purge": Lazy("cli.purge:purge", "Erase a plate from every store."),
     }
 )

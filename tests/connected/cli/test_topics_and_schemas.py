@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented, not declared
     AlterConfigOpType,
     ConfigEntry,
@@ -13,23 +12,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 )
 
 from cli.kafka_clients import admin
-from cli.main import main
 from schemas.contracts import contract
 from schemas.endpoints import endpoints
 from schemas.topics import CATALOGUE, DETECTED, METRICS, ROUTED
-from schemas.wiring import codec, registry
+from tests.connected.cli.commands import alpr, forget_endpoints
 
 
 @pytest.fixture(autouse=True)
 def fresh_endpoints(stack: Any) -> None:
     """Settings are read once a process; here they are the stack's."""
-    for cached in (endpoints, registry, codec):
-        cached.cache_clear()
-
-
-def alpr(*arguments: str) -> Result:
-    """Run a command."""
-    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+    forget_endpoints()
 
 
 def test_apply_makes_the_catalogue_true_and_is_idempotent() -> None:
@@ -88,13 +80,15 @@ def test_schemas_are_registered_and_checked() -> None:
     assert json.loads(alpr("schemas", "show", str(ids[DETECTED.subject])).output) == shown
 
 
-@pytest.mark.parametrize("arguments", [("topics", "list"), ("topics", "apply"), ("dlq", "list"), ("dlq", "stats")])
+@pytest.mark.parametrize(
+    "arguments", [("topics", "list"), ("topics", "apply"), ("dlq", "list"), ("dlq", "stats"), ("cameras", "list")]
+)
 def test_kafka_that_is_away_is_said_in_words(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
     """Address and next step, no stack trace."""
     monkeypatch.setenv("ALPR_KAFKA_BOOTSTRAP", "127.0.0.1:9")
     endpoints.cache_clear()
     monkeypatch.setattr("cli.topic_admin.TIMEOUT_S", 1.0)
-    monkeypatch.setattr("cli.dead_letter_log.TIMEOUT_S", 1.0)
+    monkeypatch.setattr("cli.topic_reading.TIMEOUT_S", 1.0)
     answer = alpr(*arguments)
     assert answer.exit_code == 1
     assert "Kafka at 127.0.0.1:9" in answer.output
@@ -105,10 +99,8 @@ def test_kafka_that_is_away_is_said_in_words(monkeypatch: pytest.MonkeyPatch, ar
 def test_registry_that_is_away_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for the registry."""
     monkeypatch.setenv("ALPR_REGISTRY_URL", "http://127.0.0.1:9/x")
-    for cached in (endpoints, registry, codec):
-        cached.cache_clear()
+    forget_endpoints()
     answer = alpr("schemas", "check")
     assert answer.exit_code == 1
     assert "127.0.0.1:9" in answer.output
-    for cached in (endpoints, registry, codec):
-        cached.cache_clear()
+    forget_endpoints()
