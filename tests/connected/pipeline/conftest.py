@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas import topics
 from schemas.codec import EventCodec
+from schemas.errors import SchemaError
 from schemas.registry import HttpRegistry
 from schemas.topics import Topic
 
@@ -78,7 +79,17 @@ class Pipeline:
 
     def events(self, topic: Topic) -> list[Any]:
         """All events of a topic, decoded."""
-        return [self.codec.decode(topic, message.value()) for message in self.read(topic)]
+        return [event for _, event in self.decoded(topic)]
+
+    def decoded(self, topic: Topic) -> list[tuple[Any, Any]]:
+        """All records of a topic with their events, without what other tests put there and is none."""
+        found = []
+        for message in self.read(topic):
+            try:
+                found.append((message, self.codec.decode(topic, message.value())))
+            except SchemaError:
+                continue
+        return found
 
     def wait_for(self, what: str, probe: Callable[[], Any], timeout_s: float = 30.0) -> Any:
         """The first truthy answer of the probe; fails with the worker's last lines."""

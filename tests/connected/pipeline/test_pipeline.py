@@ -89,18 +89,14 @@ def test_early_and_final_are_one_sighting(pipeline: Pipeline) -> None:
     send(pipeline, final)
 
     def revisions() -> list[Any]:
-        return [m for m in pipeline.read(topics.SIGHTINGS) if _decoded(pipeline, m).event_id == early.event_id]
+        return [found for found in pipeline.decoded(topics.SIGHTINGS) if found[1].event_id == early.event_id]
 
     found = pipeline.wait_for("two revisions", lambda: (r := revisions()) and len(r) == 2 and r)
-    sightings = [_decoded(pipeline, message) for message in found]
+    sightings = [sighting for _, sighting in found]
     assert [s.revision for s in sightings] == [1, 2]
-    assert {m.key() for m in found} == {sightings[0].match_key.encode()}
+    assert {message.key() for message, _ in found} == {sightings[0].match_key.encode()}
     assert {s.captured_at for s in sightings} == {early.captured_at}
     assert sightings[-1].reads == 9
-
-
-def _decoded(pipeline: Pipeline, message: Any) -> Any:
-    return pipeline.codec.decode(topics.SIGHTINGS, message.value())
 
 
 def test_bad_records_are_dead_letters_and_the_worker_goes_on(pipeline: Pipeline) -> None:
