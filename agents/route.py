@@ -118,7 +118,11 @@ class Router:
 
     def _route(self, record: Record) -> tuple[Routing, list[bytes]]:
         routing = route(record, self._codec, self._cameras, self._settings)
-        return routing, [self._codec.encode(routed.topic, routed.event) for routed in routing.routed]
+        return routing, [self._value_of(routed) for routed in routing.routed]
+
+    def _value_of(self, routed: Routed) -> bytes:
+        value = self._codec.relabel(routed.topic, routed.value) if routed.value is not None else None
+        return self._codec.encode(routed.topic, routed.event) if value is None else value
 
     def _stored(
         self, run: Run, decided: list[tuple[Record, tuple[Routing, list[bytes]]]]

@@ -17,6 +17,7 @@ from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, Union, get_args, get_origin
 
+from schemas.builders import builder
 from schemas.characters import Characters
 from schemas.contracts import NAMESPACE, contract
 from schemas.events import CharacterAlternative, Node
@@ -268,8 +269,8 @@ class _Source:
         for field in schema["fields"]:
             values[field["name"]] = self._new()
             self.read(field["type"], hints[field["name"]], values[field["name"]], depth)
-        arguments = ", ".join(f"{name}={value}" for name, value in values.items())
-        self.line(depth, f"{to} = {self._new(cls)}({arguments})")
+        arguments = ", ".join(values[name] for name in hints)
+        self.line(depth, f"{to} = {self._new(builder(cls))}({arguments})")
         if kept is not None:
             self.line(depth, f"if p - {start} <= {MAX_KEPT_BYTES}:")
             self.line(depth + 1, f"if len({kept}) >= {MAX_KEPT}: {kept}.clear()")
@@ -323,6 +324,7 @@ class _Source:
 
     def _write_text(self, depth: int) -> None:
         self.line(depth, "if n < 64: out.append(n << 1)")
+        self.line(depth, "elif n < 8192: out.append(n << 1 & 127 | 128); out.append(n >> 6)")
         self.line(depth, "else: out += long_bytes(n)")
         self.line(depth, "out += s")
 

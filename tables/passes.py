@@ -35,8 +35,7 @@ class SourcePosition(NamedTuple):
     recorded_at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """What a set of detections adds up to, whatever their order.
 
     Attributes:
@@ -44,7 +43,8 @@ class Contents:
         reads: readings that were voted into them.
         first_seen_at: of the earliest.
         last_seen_at: of the latest.
-        votes: weighted characters of all plates, by number of characters.
+        votes: weighted characters of all plates, by number of characters; None for a single detection, whose plate says
+            all there is to say.
         folds: folded plate text -> number of detections that read it.
         best: the detection whose plate is the most certain one; a sighting shows what it observed.
         best_value: the bytes that `best` came in.
@@ -57,7 +57,7 @@ class Contents:
     reads: int
     first_seen_at: Micros
     last_seen_at: Micros
-    votes: Votes
+    votes: Votes | None
     folds: dict[str, int]
     best: Detection
     best_value: bytes

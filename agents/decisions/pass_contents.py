@@ -10,9 +10,10 @@ from functools import reduce
 from typing import Any
 
 from agents.decisions import plate_vote
+from agents.decisions.plate_vote import Identity
 from schemas.events import Detection, Images, Vehicle
 from schemas.identity import fold
-from tables.passes import Contents, LoadContents, contents_from_sums, split_stored
+from tables.passes import Contents, LoadContents, Votes, contents_from_sums, split_stored
 
 MAX_COUNT = 2**31 - 1
 """Largest Avro int: sums stop here."""
@@ -34,7 +35,7 @@ def contents_of(detection: Detection, value: bytes) -> Contents:
         reads=detection.reads,
         first_seen_at=detection.first_seen_at,
         last_seen_at=detection.last_seen_at,
-        votes=plate_vote.ballot(plate, detection.reads) if plate is not None else {},
+        votes=None,
         folds={fold(text): 1} if text else {},
         best=detection,
         best_value=value,
@@ -56,7 +57,7 @@ def combine(a: Contents, b: Contents) -> Contents:
         reads=min(a.reads + b.reads, MAX_COUNT),
         first_seen_at=min(a.first_seen_at, b.first_seen_at),
         last_seen_at=max(a.last_seen_at, b.last_seen_at),
-        votes=plate_vote.add(a.votes, b.votes),
+        votes=plate_vote.add(_votes(a), _votes(b)),
         folds=folds,
         best=best_of.best,
         best_value=best_of.best_value,
@@ -69,6 +70,14 @@ def combine(a: Contents, b: Contents) -> Contents:
 def total(parts: Iterable[Contents]) -> Contents:
     """The contents of all parts, of which there is at least one."""
     return reduce(combine, parts)
+
+
+def identity(contents: Contents) -> Identity | None:
+    """The plate that all reads add up to and its probability; None when nothing was readable."""
+    if contents.votes is not None:
+        return plate_vote.resolve(contents.votes)
+    plate = contents.best.plate
+    return plate_vote.resolve_one(plate, contents.best.reads) if plate is not None else None
 
 
 def loader(read: Callable[[bytes], Detection]) -> LoadContents:
@@ -84,6 +93,13 @@ def loader(read: Callable[[bytes], Detection]) -> LoadContents:
         return contents_of(best, value) if sums is None else contents_from_sums(sums, best, value)
 
     return load
+
+
+def _votes(contents: Contents) -> Votes:
+    if contents.votes is not None:
+        return contents.votes
+    plate = contents.best.plate
+    return plate_vote.ballot(plate, contents.best.reads) if plate is not None else {}
 
 
 def has_images(images: Images) -> bool:

@@ -13,14 +13,14 @@ A detection joins a pass of its camera when
 A plate that is near, but neither confusable nor of the same track, is another vehicle.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agents.decisions.pass_contents import certainty, contents_of, has_images, total
-from agents.decisions.plate_vote import Identity, resolve
+from agents.decisions.pass_contents import certainty, contents_of, has_images, identity, total
+from agents.decisions.plate_vote import Identity
+from schemas.builders import builder
 from schemas.clock import MICROS_PER_S, Micros
 from schemas.events import Detection, Resolved, Sighting
 from schemas.identity import fold, likelihood, match_key
@@ -49,8 +49,10 @@ class DeduplicationSettings(BaseSettings):
     max_tracks: int = Field(16, ge=1, description="Most track ids that a pass remembers; the oldest is forgotten")
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+_sighting = builder(Sighting)
+
+
+class Admission(NamedTuple):
     """What a detection led to.
 
     Attributes:
@@ -173,9 +175,9 @@ class PassKeeper:
         item.folds = list(after.folds)
         item.first_seen_at, item.last_seen_at = after.first_seen_at, after.last_seen_at
         item.unsent = True
-        identity = resolve(after.votes)
-        if before is None or self._is_due(item, detection, before, after, identity, replaced is not None):
-            return (_revise(item, after, identity, watermark),)
+        found = identity(after)
+        if before is None or self._is_due(item, detection, before, after, found, replaced is not None):
+            return (_revise(item, after, found, watermark),)
         return ()
 
     def _is_due(
@@ -184,11 +186,11 @@ class PassKeeper:
         detection: Detection,
         before: Contents,
         after: Contents,
-        identity: Identity | None,
+        found: Identity | None,
         is_replacement: bool,
     ) -> bool:
         """Whether what has changed is worth a revision now; else it is sent when the pass closes."""
-        if (identity[0] if identity is not None else "") != item.text:
+        if (found[0] if found is not None else "") != item.text:
             return True
         if after.detections > before.detections and after.detections & (after.detections - 1) == 0:
             return True
@@ -238,7 +240,7 @@ class PassKeeper:
             if item.unsent:
                 contents = _sum(item.settled, item.early)
                 assert contents is not None
-                sightings.append(_revise(item, contents, resolve(contents.votes), watermark))
+                sightings.append(_revise(item, contents, identity(contents), watermark))
         return sightings
 
     def _ends_at(self, item: Pass) -> Micros:
@@ -269,7 +271,7 @@ def _revise(item: Pass, contents: Contents, found: Identity | None, watermark: M
     item.text = text
     item.unsent = False
     best = contents.best
-    return Sighting(
+    return _sighting(
         event_id=item.event_id,
         captured_at=item.captured_at,
         camera_id=best.camera_id,
@@ -292,4 +294,5 @@ def _revise(item: Pass, contents: Contents, found: Identity | None, watermark: M
         resolved=resolved,
         detections=contents.detections,
         watermark=watermark,
+        visit_id=None,
     )

@@ -96,6 +96,29 @@ def resolve(votes: Votes) -> Identity | None:
     return "".join(chars), round(confidence, 4)
 
 
+def resolve_one(plate: Plate, reads: int) -> Identity | None:
+    """What `resolve` gives for the `ballot` of one read, without a ballot: most passes have one read at first."""
+    text = plate.normalized_text
+    if not text:
+        return None
+    weight = max(plate.confidence, MIN_CONFIDENCE) * max(reads, 1) * SCALE
+    whole = round(weight)
+    confidence = 1.0
+    chosen = []
+    for _, chars, shares in _positions(plate):
+        votes = [round(weight * share) for share in shares]
+        most = max(votes, default=0)
+        if most <= 0 or len(set(chars)) < len(chars) or set(map(len, chars)) != {1}:
+            return resolve(ballot(plate, reads))  # two spellings of one character, or none: added up there
+        chosen.append(chars[votes.index(most)] if votes.count(most) == 1 else _first(chars, votes, most))
+        confidence *= min(1.0, most / whole)
+    return "".join(chosen), round(confidence, 4)
+
+
+def _first(chars: list[str], votes: list[int], most: int) -> str:
+    return min(char for char, share in zip(chars, votes, strict=True) if share == most)
+
+
 @lru_cache(maxsize=4096)  # a reader has some hundred characters; the bound is for hostile input
 def _char(char: str) -> str:
     return normalise(char) or char

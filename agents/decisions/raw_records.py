@@ -56,11 +56,13 @@ class Reading:
         event: what it says; None where this part of the record cannot be read.
         lane: its place in the record, from 0.
         error: why it cannot be read.
+        value: the Avro bytes that say just this.
     """
 
     event: Detection | Metric | None
     lane: int = 0
     error: AlprError | None = None
+    value: bytes | None = None
 
 
 def read(record: RawRecord, codec: EventCodec, max_bytes: int) -> tuple[tuple[Reading, ...], int]:
@@ -83,8 +85,8 @@ def read(record: RawRecord, codec: EventCodec, max_bytes: int) -> tuple[tuple[Re
         return _read_json(record, value)
     detection: Detection = codec.decode(DETECTED, value)
     if not detection.event_id.strip():
-        detection = replace(detection, event_id=foreign_id(record))
-    return (Reading(detection),), 0
+        return (Reading(replace(detection, event_id=foreign_id(record))),), 0
+    return (Reading(detection, value=value),), 0
 
 
 def foreign_id(record: RawRecord) -> str:

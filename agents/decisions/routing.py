@@ -32,11 +32,13 @@ class Routed:
         event: a detection or a measurement.
         topic: where it belongs.
         lane: place of it in its record, from 0: a frame may hold several vehicles.
+        value: the Avro bytes that it came in, where it goes on as it came.
     """
 
     event: Detection | Metric
     topic: Topic
     lane: int = 0
+    value: bytes | None = None
 
     @property
     def key(self) -> bytes:
@@ -102,7 +104,8 @@ def _route(reading: Reading, recorded_at: Micros, cameras: Mapping[str, Camera],
         raise BusinessRuleError("the record says nothing")
     check(event, recorded_at, settings)
     detection = complete(event, cameras.get(event.camera_id), settings)
-    return Routed(detection, destination(detection), reading.lane)
+    value = reading.value if detection is event else None
+    return Routed(detection, destination(detection), reading.lane, value)
 
 
 def complete(detection: Detection, camera: Camera | None, settings: RoutingSettings) -> Detection:
