@@ -1,4 +1,7 @@
-"""The dead_letter agent: an account of what could not be handled. Looking at it and replaying it is `alpr dlq`."""
+"""The dead_letter agent: an account of what could not be handled. Looking at it and replaying it is `alpr dlq`.
+
+What people did with letters is not kept here but on ``alpr.dlq.actions``: who replays must know it without a worker.
+"""
 
 from collections import Counter
 from functools import cache

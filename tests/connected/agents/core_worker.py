@@ -129,6 +129,10 @@ class CoreWorker:
         found = [self.codec.decode(topic, message.value()) for message in self.records(topic)]
         return [event for event in found if self.mark in event.camera_id]
 
+    def events_of(self, topic: Topic) -> list[Any]:
+        """All events of a topic, whosever they are."""
+        return [self.codec.decode(topic, message.value()) for message in self.records(topic)]
+
     def until(self, condition: Callable[[], Result], what: str, timeout_s: float = 60.0) -> Result:
         """Wait for a condition while the worker lives."""
         deadline = time.monotonic() + timeout_s
