@@ -13,15 +13,16 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, overload
+from typing import overload
 
+from schemas.builders import builder
 from schemas.events import CharacterAlternative
 
 MAX_POSITIONS = 31
 MAX_ALTERNATIVES = 31
 Alternatives = tuple[CharacterAlternative, ...]
-Flat = tuple[bytes | float, ...]
-"""char, probability, char, probability, ..."""
+Position = tuple[bytes, tuple[float, ...]]
+"""The characters that one position may show (ASCII, one byte each) and the probability of each."""
 
 _ONE = rb"\x02[\x01-\x7f].{4}"  # length 1 (zigzag), the character, a float
 _POSITION = (
@@ -41,8 +42,11 @@ def _pattern(positions: int) -> re.Pattern[bytes]:
 
 @lru_cache(maxsize=MAX_ALTERNATIVES + 1)
 def _position(count: int) -> struct.Struct:
-    """The characters and probabilities of one position."""
-    return struct.Struct("<" + "xcf" * count)
+    """The probabilities of one position."""
+    return struct.Struct("<" + "xxf" * count)
+
+
+_alternative = builder(CharacterAlternative)
 
 
 class Characters(Sequence[Alternatives]):
@@ -71,21 +75,21 @@ class Characters(Sequence[Alternatives]):
         found = _pattern(count >> 1).match(value, start)
         return cls(found.group()) if found is not None else None
 
-    def flat(self) -> list[Flat]:
-        """For each position its characters (one byte of ASCII each) and probabilities in turn."""
+    def positions(self) -> list[Position]:
+        """What each position may show."""
         raw = self.raw
         place = 1
-        positions: list[Flat] = []
+        found: list[Position] = []
         for _ in range(raw[0] >> 1):
             count = raw[place] >> 1
-            positions.append(_position(count).unpack_from(raw, place + 1))
-            place += 6 * count + 2
-        return positions
+            end = place + 6 * count + 2  # a length, a character and four bytes each, between a count and an end mark
+            found.append((raw[place + 2 : end : 6], _position(count).unpack_from(raw, place + 1)))
+            place = end
+        return found
 
     def are_probabilities(self, most_together: float) -> bool:
         """Whether every probability lies in 0..1 and those of no position add up to more than `most_together`."""
-        for position in self.flat():
-            shares: Any = position[1::2]
+        for _, shares in self.positions():
             if not (min(shares) >= 0.0 and max(shares) <= 1.0 and sum(shares) <= most_together):
                 return False  # nan makes the sum nan, which compares false
         return True
@@ -94,13 +98,8 @@ class Characters(Sequence[Alternatives]):
         if self._items is None:
             self._items = tuple(
                 [
-                    tuple(
-                        [
-                            CharacterAlternative(char.decode(), share)  # type: ignore[union-attr, arg-type]  # in turn
-                            for char, share in zip(flat[::2], flat[1::2], strict=True)
-                        ]
-                    )
-                    for flat in self.flat()
+                    tuple([_alternative(char, share) for char, share in zip(chars.decode(), shares, strict=True)])
+                    for chars, shares in self.positions()
                 ]
             )
         return self._items

@@ -104,7 +104,7 @@ def _votes(contents: Contents) -> Votes:
 
 def has_images(images: Images) -> bool:
     """Whether there is any image."""
-    return images != Images()
+    return images.plate_url is not None or images.vehicle_url is not None or images.frame_url is not None
 
 
 def certainty(detection: Detection) -> tuple[Any, ...]:

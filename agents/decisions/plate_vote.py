@@ -7,7 +7,7 @@ spreads that weight over the alternatives it saw. Weights are whole numbers, so 
 of the reads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from schemas.characters import Characters
@@ -49,16 +49,24 @@ def ballot(plate: Plate, reads: int) -> Votes:
     return {str(len(text)): (round(weight), columns)}
 
 
-def _positions(plate: Plate) -> Iterator[tuple[str, list[str], Sequence[float]]]:
+def _positions(plate: Plate) -> Iterator[tuple[str, Iterable[str], Sequence[float]]]:
     """For each character of the text what it may be, normalised, and with which probabilities."""
-    characters: object = plate.characters
     text = plate.normalized_text
-    if isinstance(characters, Characters) and len(characters) == len(text):
-        for own, flat in zip(text, characters.flat(), strict=True):
-            yield own, [_ASCII[char] for char in flat[::2]], flat[1::2]  # type: ignore[index, misc]  # in turn
+    characters = _as_bytes(plate)
+    if characters is not None:
+        for own, (chars, shares) in zip(text, characters.positions(), strict=True):
+            yield own, chars.translate(_NORMAL).decode(), shares
     else:
         for own, alternatives in zip(text, evidence(plate), strict=True):
             yield own, [_char(item.char) for item in alternatives], [item.probability for item in alternatives]
+
+
+def _as_bytes(plate: Plate) -> Characters | None:
+    """The alternatives, if they are still the bytes that came and belong to the characters of the text."""
+    characters: object = plate.characters
+    if isinstance(characters, Characters) and len(characters) == len(plate.normalized_text):
+        return characters
+    return None
 
 
 def add(a: Votes, b: Votes) -> Votes:
@@ -97,26 +105,29 @@ def resolve(votes: Votes) -> Identity | None:
 
 
 def resolve_one(plate: Plate, reads: int) -> Identity | None:
-    """What `resolve` gives for the `ballot` of one read, without a ballot: most passes have one read at first."""
-    text = plate.normalized_text
-    if not text:
-        return None
+    """What `resolve` gives for the `ballot` of one read; most passes have one read at first.
+
+    Where the alternatives are bytes and each position has a clear winner, no ballot is made for it.
+    """
+    characters = _as_bytes(plate)
+    if characters is None:
+        return resolve(ballot(plate, reads))
     weight = max(plate.confidence, MIN_CONFIDENCE) * max(reads, 1) * SCALE
     whole = round(weight)
+    too_close = 2 / weight  # votes are whole numbers: shares that differ by more cannot have as many
     confidence = 1.0
-    chosen = []
-    for _, chars, shares in _positions(plate):
-        votes = [round(weight * share) for share in shares]
-        most = max(votes, default=0)
-        if most <= 0 or len(set(chars)) < len(chars) or set(map(len, chars)) != {1}:
-            return resolve(ballot(plate, reads))  # two spellings of one character, or none: added up there
-        chosen.append(chars[votes.index(most)] if votes.count(most) == 1 else _first(chars, votes, most))
-        confidence *= min(1.0, most / whole)
-    return "".join(chosen), round(confidence, 4)
-
-
-def _first(chars: list[str], votes: list[int], most: int) -> str:
-    return min(char for char, share in zip(chars, votes, strict=True) if share == most)
+    text = b""
+    for chars, shares in characters.positions():
+        top = max(shares)
+        votes = round(weight * top)
+        names = chars.translate(_NORMAL)
+        near = top - too_close
+        if votes <= 0 or len(set(names)) < len(names) or len([share for share in shares if share >= near]) > 1:
+            return resolve(ballot(plate, reads))
+        place = shares.index(top)
+        text += names[place : place + 1]
+        confidence *= min(1.0, votes / whole)
+    return text.decode(), round(confidence, 4)
 
 
 @lru_cache(maxsize=4096)  # a reader has some hundred characters; the bound is for hostile input
@@ -124,7 +135,8 @@ def _char(char: str) -> str:
     return normalise(char) or char
 
 
-_ASCII = {bytes([code]): _char(chr(code)) for code in range(128)}
+_NORMAL = bytes(ord(_char(chr(code))) for code in range(128)) + bytes(128)
+"""For `bytes.translate`: what `_char` gives for each ASCII character."""
 
 
 def _add_columns(a: Column, b: Column) -> Column:
