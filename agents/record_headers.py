@@ -1,5 +1,6 @@
 """Headers of records between the agents: what goes on with a record, and where its input stood."""
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,6 +12,7 @@ SOURCE_HEADER = "alpr-source"
 """``partition/offset/timestamp in ms`` of the raw record that a routed one was made of. A router that is killed sends
 the records since its last commit once more; at its new place in the log, only this tells that one from the first."""
 MAX_SOURCE_BYTES = 64
+_PLACE = re.compile(rb"([0-9]+)/([0-9]+)/([0-9]+)")
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -47,7 +49,8 @@ def source_of(headers: Headers) -> SourcePosition | None:
     """Where a record's input stood; None where it does not say, or nothing that can be."""
     for name, value in headers:
         if name == SOURCE_HEADER and value is not None and len(value) <= MAX_SOURCE_BYTES:
-            parts = value.split(b"/")
-            if len(parts) == 3 and all(part.isdigit() for part in parts):
-                return SourcePosition(int(parts[0]), int(parts[1]), int(parts[2]))
+            place = _PLACE.fullmatch(value)
+            if place is not None:
+                partition, offset, timestamp = place.groups()
+                return SourcePosition(int(partition), int(offset), int(timestamp))
     return None
