@@ -48,8 +48,7 @@ def raw(core: CoreWorker, item: Detection) -> tuple[bytes, bytes]:
 
 def letters(core: CoreWorker, key: bytes) -> list[DeadLetter]:
     """Dead letters of records with a key."""
-    found = [core.codec.decode(DLQ, message.value()) for message in core.records(DLQ)]
-    return [letter for letter in found if letter.key == key]
+    return [letter for letter in core.events_of(DLQ) if letter.key == key]
 
 
 def test_poison_records_are_kept_and_the_rest_flows(core: CoreWorker) -> None:
