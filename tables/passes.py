@@ -8,23 +8,17 @@ Parts are kept as they were stored until a read changes their pass, so that writ
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.clock import Micros
-from schemas.events import Detection, Images, Vehicle
-from schemas.records import from_record, to_record
+from tables.pass_contents import Contents, LoadContents, contents_to_bytes, dump
 
 FORMAT = 2
 """Number of the layout, first in every value. Layout 1 had the lines of all passes in the first line."""
 
 FOLD_TRAIT, TRACK_TRAIT = "fold", "track"
-
-Column = dict[str, int]
-"""Weight of each character at one position of a plate."""
-Votes = dict[str, tuple[int, list[Column]]]
-"""Number of characters (as text: a JSON key) -> total weight and a column per position."""
 
 
 class SourcePosition(NamedTuple):
@@ -33,41 +27,6 @@ class SourcePosition(NamedTuple):
     partition: int
     offset: int
     recorded_at_ms: int
-
-
-class Contents(NamedTuple):
-    """What a set of detections adds up to, whatever their order.
-
-    Attributes:
-        detections: how many they are.
-        reads: readings that were voted into them.
-        first_seen_at: of the earliest.
-        last_seen_at: of the latest.
-        votes: weighted characters of all plates, by number of characters; None for a single detection, whose plate says
-            all there is to say.
-        folds: folded plate text -> number of detections that read it.
-        best: the detection whose plate is the most certain one; a sighting shows what it observed.
-        best_value: the bytes that `best` came in.
-        vehicle: the fullest description of the vehicle.
-        images: the fullest set of images.
-        images_rank: how it was chosen: number of images, confidence of the plate, event_id.
-    """
-
-    detections: int
-    reads: int
-    first_seen_at: Micros
-    last_seen_at: Micros
-    votes: Votes | None
-    folds: dict[str, int]
-    best: Detection
-    best_value: bytes
-    vehicle: Vehicle | None
-    images: Images
-    images_rank: tuple[int, float, str]
-
-
-LoadContents = Callable[[bytes], Contents]
-"""Decodes the stored contents of one pass or detection."""
 
 
 @dataclass(slots=True)
@@ -107,6 +66,7 @@ class Pass:
     ends_at: Micros = 0
     _settled: Contents | None = None
     _early: dict[str, Contents] = field(default_factory=dict)
+    _total: Contents | None = None
     _stored: list[bytes] | None = None
     _load: LoadContents | None = None
     _part: bytes | None = None
@@ -123,9 +83,21 @@ class Pass:
         self.load()
         return self._early
 
-    def set_contents(self, settled: Contents | None, early: dict[str, Contents]) -> None:
-        """Replace the contents."""
-        self._settled, self._early, self._stored, self._load, self._part = settled, early, None, None, None
+    @property
+    def total(self) -> Contents | None:
+        """All contents together, if `set_contents` was told and nothing has been forgotten since."""
+        return self._total
+
+    def set_contents(self, settled: Contents | None, early: dict[str, Contents], total: Contents | None = None) -> None:
+        """Replace the contents.
+
+        Args:
+            settled: of the final detections.
+            early: of the others.
+            total: of all of them, for `total` to give.
+        """
+        self._settled, self._early, self._total = settled, early, total
+        self._stored = self._load = self._part = None
 
     def touch(self, at: Micros) -> None:
         """Note when a read joined; whatever else it changed is written with this too."""
@@ -142,7 +114,7 @@ class Pass:
                 *(self.folds, self.tracks, self.finals, self.earlies, self.unsent),
                 [len(one) for one in stored],
             ]
-            self._part = b"".join([_dump(header), b"\n", *stored])
+            self._part = b"".join([dump(header), b"\n", *stored])
         return self._part
 
     def is_written(self) -> bool:
@@ -152,13 +124,13 @@ class Pass:
     def stored(self) -> list[bytes]:
         """The contents as bytes, settled ones (or none) first; as they were read where nothing has changed."""
         if self._stored is None:
-            self._stored = [_contents_to_bytes(self._settled), *map(_contents_to_bytes, self._early.values())]
+            self._stored = [contents_to_bytes(self._settled), *map(contents_to_bytes, self._early.values())]
         return self._stored
 
     def unload(self, load: LoadContents) -> None:
         """Forget the decoded contents; they are decoded again when they are asked for."""
         self.stored()
-        self._settled, self._early, self._load = None, {}, load
+        self._settled, self._early, self._total, self._load = None, {}, None, load
 
     @classmethod
     def from_part(cls, part: bytes, load: LoadContents) -> "Pass":
@@ -274,7 +246,7 @@ class CameraPasses:
                     item.unload(self._load)
         parts = [item.part() for item in self.passes]
         head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources, list(map(len, parts))]
-        return b"".join([_dump(head), b"\n", *parts])
+        return b"".join([dump(head), b"\n", *parts])
 
     @classmethod
     def decode(cls, value: bytes | None, load: LoadContents) -> "CameraPasses":
@@ -299,7 +271,7 @@ class CameraPasses:
         for one in parts:
             size = sum(one[-1]) if version == 1 else one
             part = rest[start : start + size]
-            passes.append(Pass.from_part(part if version == FORMAT else _dump(one) + b"\n" + part, load))
+            passes.append(Pass.from_part(part if version == FORMAT else dump(one) + b"\n" + part, load))
             start += size
         known = {partition: (last, newest) for partition, (last, newest) in sources.items()}
         return cls(offset, recorded_at_ms, newest_at, known, passes, _load=load)
@@ -308,48 +280,3 @@ class CameraPasses:
 def _traits(item: Pass) -> list[tuple[str, str]]:
     """What a pass may be found by, apart from ids."""
     return [*[(FOLD_TRAIT, folded) for folded in item.folds], *[(TRACK_TRAIT, track) for track in item.tracks]]
-
-
-def _contents_to_bytes(contents: Contents | None) -> bytes:
-    """A line of JSON with the sums, then the best detection; for a single detection the line is empty."""
-    if contents is None:
-        return b""
-    if contents.detections == 1:
-        return b"\n" + contents.best_value
-    vehicle = None if contents.vehicle is None else to_record(contents.vehicle)
-    sums = [
-        *(contents.detections, contents.reads, contents.first_seen_at, contents.last_seen_at),
-        *(contents.votes, contents.folds, vehicle, to_record(contents.images), contents.images_rank),
-    ]
-    return _dump(sums) + b"\n" + contents.best_value
-
-
-def split_stored(stored: bytes) -> tuple[list[Any] | None, bytes]:
-    """The sums (None for a single detection) and the bytes of the best detection."""
-    line, _, value = stored.partition(b"\n")
-    return (json.loads(line) if line else None), value
-
-
-def contents_from_sums(sums: list[Any], best: Detection, best_value: bytes) -> Contents:
-    """Put the contents of several detections together again."""
-    detections, reads, first_seen_at, last_seen_at, votes, folds, vehicle, images, images_rank = sums
-    return Contents(
-        detections=detections,
-        reads=reads,
-        first_seen_at=first_seen_at,
-        last_seen_at=last_seen_at,
-        votes={length: (total, columns) for length, (total, columns) in votes.items()},
-        folds=folds,
-        best=best,
-        best_value=best_value,
-        vehicle=None if vehicle is None else from_record(Vehicle, vehicle),
-        images=from_record(Images, images),
-        images_rank=tuple(images_rank),
-    )
-
-
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _dump(value: Any) -> bytes:
-    return _to_json(value).encode()

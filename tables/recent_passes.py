@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 
-from tables.passes import CameraPasses, LoadContents
+from tables.pass_contents import LoadContents
+from tables.passes import CameraPasses
 
 
 class RecentPasses:

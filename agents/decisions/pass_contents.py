@@ -13,7 +13,7 @@ from agents.decisions import plate_vote
 from agents.decisions.plate_vote import Identity
 from schemas.events import Detection, Images, Vehicle
 from schemas.identity import fold
-from tables.passes import Contents, LoadContents, Votes, contents_from_sums, split_stored
+from tables.pass_contents import Contents, LoadContents, Votes, contents_from_sums, split_stored
 
 MAX_COUNT = 2**31 - 1
 """Largest Avro int: sums stop here."""

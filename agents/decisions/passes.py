@@ -25,7 +25,8 @@ from schemas.clock import MICROS_PER_S, Micros
 from schemas.events import Detection, Resolved, Sighting
 from schemas.identity import fold, likelihood, match_key
 from schemas.topics import MIB
-from tables.passes import CameraPasses, Contents, Pass, SourcePosition
+from tables.pass_contents import Contents
+from tables.passes import CameraPasses, Pass, SourcePosition
 
 
 class DeduplicationSettings(BaseSettings):
@@ -159,7 +160,7 @@ class PassKeeper:
             return ()  # sent twice, or an early message that its final one overtook
         settled, early = item.settled, dict(item.early)
         replaced = early.pop(event_id, None)
-        before = _sum(item.settled, item.early)
+        before = item.total or _sum(item.settled, item.early)
         if detection.is_final:
             settled = contents if settled is None else total((settled, contents))
             item.finals.append(event_id)
@@ -169,9 +170,9 @@ class PassKeeper:
         if detection.track_id is not None and detection.track_id not in item.tracks:
             item.tracks = [*item.tracks, detection.track_id][-self.settings.max_tracks :]
         settled = self._forget(item, settled, early)
-        item.set_contents(settled, early)
         after = _sum(settled, early)
         assert after is not None
+        item.set_contents(settled, early, after)
         item.folds = list(after.folds)
         item.first_seen_at, item.last_seen_at = after.first_seen_at, after.last_seen_at
         item.unsent = True

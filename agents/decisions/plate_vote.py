@@ -13,7 +13,7 @@ from functools import lru_cache
 from schemas.characters import Characters
 from schemas.events import Plate
 from schemas.identity import evidence, normalise
-from tables.passes import Column, Votes
+from tables.pass_contents import Column, Votes
 
 Identity = tuple[str, float]
 """Normalised text and its probability."""
