@@ -5,7 +5,7 @@ nobody concludes a region unless exactly one of the camera's own country fits.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -48,7 +48,10 @@ class RegionFormats:
 
     def fits(self, normalized_text: str) -> bool:
         """Whether the text follows one of the series."""
-        return any(pattern.fullmatch(normalized_text) for pattern in self.patterns)
+        for pattern in self.patterns:  # noqa: SIM110 - no generator: this runs for each detection
+            if pattern.fullmatch(normalized_text):
+                return True
+        return False
 
 
 def country_of(region: str) -> str:
@@ -68,11 +71,7 @@ def region_of(normalized_text: str, hint: str | None = None) -> tuple[str, ...]:
         Candidates; empty for an unreadable text and for one that follows none. A hint that names no listed country
         gives none.
     """
-    formats = plate_formats()
-    candidates: Iterable[RegionFormats] = formats.values()
-    if hint is not None:
-        country = country_of(hint)
-        candidates = (one for one in candidates if one.country == country)
+    candidates = plate_formats().values() if hint is None else _by_country().get(country_of(hint), ())
     return tuple(one.region for one in candidates if one.fits(normalized_text))
 
 
@@ -90,6 +89,15 @@ def plate_formats() -> Mapping[str, RegionFormats]:
     """All formats by region, in alphabetical order; read once."""
     text = resources.files("schemas").joinpath(FORMATS_FILE).read_text(encoding="utf-8")
     return read_formats(text)
+
+
+@cache
+def _by_country() -> Mapping[str, tuple[RegionFormats, ...]]:
+    """The same by country."""
+    found: dict[str, tuple[RegionFormats, ...]] = {}
+    for formats in plate_formats().values():
+        found[formats.country] = (*found.get(formats.country, ()), formats)
+    return found
 
 
 def read_formats(text: str) -> Mapping[str, RegionFormats]:
