@@ -29,7 +29,7 @@ STREAM_READY = Gauge("alpr_stream_ready", "1 when the role is assigned, recovere
 
 DETECTIONS = Counter(
     "alpr_detections_total", "Raw detections by what became of them", ["outcome"]
-)  # routed, vehicle, sampled, dead_letter
+)  # routed, vehicle, metric, ignored, sampled, dead_letter
 CAMERA_DETECTIONS = Counter("alpr_camera_detections_total", "Valid detections by camera", ["camera_id"])
 SIGHTINGS = Counter("alpr_sightings_total", "Sightings by kind of revision", ["kind"])  # new, revised
 DUPLICATES = Counter("alpr_duplicates_total", "Detections that joined a pass that was known already")
