@@ -150,9 +150,10 @@ class Pass:
         if self._load is None or self._stored is None:
             return
         settled, *early = self._stored
-        load, self._load = self._load, None
+        load = self._load
         self._settled = load(settled) if settled else None
         self._early = {event_id: load(one) for event_id, one in zip(self.earlies, early, strict=True)}
+        self._load = None
 
 
 @dataclass(slots=True)
@@ -178,6 +179,7 @@ class CameraPasses:
     _by_id: dict[str, Pass] = field(default_factory=dict)
     _by_trait: dict[tuple[str, str], list[Pass]] = field(default_factory=dict)
     _load: LoadContents | None = None
+    _warm: list[Pass] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for item in self.passes:
@@ -240,10 +242,12 @@ class CameraPasses:
 
     def encode(self) -> bytes:
         """The table value. Contents that have not changed since the last one are not kept decoded."""
+        changed = [item for item in self.passes if not item.is_written()]
         if self._load is not None:
-            for item in self.passes:
+            for item in self._warm:
                 if item.is_written():
                     item.unload(self._load)
+        self._warm = changed
         parts = [item.part() for item in self.passes]
         head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources, list(map(len, parts))]
         return b"".join([dump(head), b"\n", *parts])
