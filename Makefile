@@ -42,8 +42,8 @@ test: $(STAMP) fetch ## unit and connected tests, on real servers that it starts
 	@$(BIN)/python -m pytest tests/unit -q -n auto
 	@$(BIN)/python -m pytest tests/connected -v
 
-test-unit: $(STAMP) ## the tests that need no server
-	@$(BIN)/python -m pytest tests/unit -q -n auto
+test-unit: $(STAMP) ## the quick tests: no server, seconds
+	@$(BIN)/python -m pytest tests/unit -q -n auto -p no:schemathesis -m 'not thorough'
 
 test-connected: $(STAMP) fetch ## the tests on real servers
 	@$(BIN)/python -m pytest tests/connected

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from schemas.events import CharacterAlternative, Detection, Images, Plate, Sight
 from schemas.identity import confusable, normalise
 from tables.passes import CameraPasses, SourcePosition
 from tests.unit.agents.detections import SECOND, T0, read, value_of
+
+pytestmark = pytest.mark.thorough
 
 SETTINGS = DeduplicationSettings(gap_s=30, lateness_s=10, early_hold_s=120, max_passes=50)
 QUICK = settings(max_examples=40, deadline=None)

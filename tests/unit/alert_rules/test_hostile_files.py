@@ -16,7 +16,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     for old, new in zip("abcdefgh", "bcdefghi", strict=True)
 )
 TOWER = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 500))
-pytestmark = pytest.mark.timeout(30)  # a hang, not a measurement
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(30)]  # a hang, not a measurement
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from compose.local.state import ServiceState, StackState
 from compose.local.watch import Watchdog
 from tests.unit.compose.conftest import BrokenToy, Toy
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def stack(toy: Toy) -> Iterator[Stack]:

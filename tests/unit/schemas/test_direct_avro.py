@@ -22,6 +22,8 @@ from schemas.registry import MemoryRegistry
 from schemas.topics import DETECTED, ROUTED, SIGHTINGS
 from tests.unit.schemas.golden_samples import SAMPLES, topic_of
 
+pytestmark = pytest.mark.thorough
+
 MANY = settings(max_examples=150, deadline=None)
 SCHEMA = parse_plain(contract(Detection))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=90)

@@ -25,6 +25,8 @@ from tests.unit.agents.notify.alerts import HOSTILE_TEXTS, notification
 from tests.unit.agents.notify.conformance import FAST, SECRET, ChannelConformance
 from tests.unit.agents.notify.receivers import HttpReceiver, HttpRequest, MailReceiver
 
+pytestmark = pytest.mark.thorough
+
 MESSAGES = Messages("http://api.example:8000/")
 PNG = b"\x89PNG\r\n\x1a\n" + b"not really"
 

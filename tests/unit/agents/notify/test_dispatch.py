@@ -16,6 +16,8 @@ from schemas.errors import SinkRejected, SinkUnavailable
 from tests.unit.agents.notify.alerts import alert
 from tests.unit.agents.notify.fakes import FakeChannel
 
+pytestmark = pytest.mark.thorough
+
 
 class Bench:
     """A dispatcher over a fake channel, with short pauses."""
