@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 EXTRAS := stream,edge,api,stack,dev
 STAMP := $(VENV)/.installed
 
+# compiled tests are kept, whatever the caller's environment says: compiling them is a third of the quick tests' time
+export PYTHONDONTWRITEBYTECODE :=
+
 # what a user may say: make demo SOURCE=clip.mp4 KEEP=1
 SOURCE ?=
 KEEP ?=
@@ -43,7 +46,7 @@ test: $(STAMP) fetch ## unit and connected tests, on real servers that it starts
 	@$(BIN)/python -m pytest tests/connected -v
 
 test-unit: $(STAMP) ## the quick tests: no server, seconds
-	@$(BIN)/python -m pytest tests/unit -q -n auto -p no:schemathesis -m 'not thorough'
+	@$(BIN)/python -m pytest tests/unit -q -n auto --dist loadfile -p no:schemathesis -m 'not thorough'
 
 test-connected: $(STAMP) fetch ## the tests on real servers
 	@$(BIN)/python -m pytest tests/connected

@@ -1,11 +1,14 @@
 """Votes over one read need no ballot, and give what the ballot gives."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.decisions.plate_vote import ballot, resolve, resolve_one
 from schemas.events import CharacterAlternative, Plate
 from tests.unit.agents.detections import detection, read, value_of
+
+pytestmark = pytest.mark.thorough
 
 shares = st.sampled_from((0.0, 1e-9, 0.25, 0.5, 1.0)) | st.floats(0, 1, width=32)
 positions = st.lists(

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from schemas.clock import MICROS_PER_S
 from schemas.events import Alert, Sighting
 from schemas.records import to_record
 from tests.unit.alert_rules.builders import rules, sighting
+
+pytestmark = pytest.mark.thorough
 
 RULES = rules("""
 rules:

@@ -20,6 +20,8 @@ from compose.local.tools import Tool
 from schemas.endpoints import Endpoints
 from tests.unit.compose.conftest import Toy
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def alpr(toy: Toy) -> Iterator[CliRunner]:

@@ -12,6 +12,8 @@ import pytest
 
 from compose.local.processes import Launch, ProcessRecord, last_lines, spawn
 
+pytestmark = pytest.mark.thorough
+
 _SLEEPER = "print('up', flush=True)\nimport time\ntime.sleep(60)"
 _STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _SLEEPER
 

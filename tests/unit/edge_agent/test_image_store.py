@@ -13,6 +13,8 @@ from edge_agent import image_store
 from edge_agent.image_store import ImageStore
 from edge_agent.outgoing import Picture, object_key
 
+pytestmark = pytest.mark.thorough
+
 METADATA = {"camera_id": "gate", "track_id": "p1", "plate_text": "AB12CD"}
 
 

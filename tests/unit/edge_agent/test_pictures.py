@@ -17,6 +17,8 @@ from edge_agent.scene_cut import SceneCut
 from edge_agent.shot import encode_jpeg, quality, sharpness
 from tests.unit.edge_agent.builders import noise_image
 
+pytestmark = pytest.mark.thorough
+
 COORDINATE = st.floats(-500, 1500)
 
 

@@ -20,6 +20,8 @@ from schemas.registry import MemoryRegistry
 from schemas.topics import DETECTED
 from tests.unit.edge_agent import builders
 
+pytestmark = pytest.mark.thorough
+
 MIB = 2**20
 
 

@@ -13,6 +13,8 @@ from edge_agent.frames import Frame
 from edge_agent.sources import LatestFrame, Photographs, VideoFile, as_live
 from tests.unit.edge_agent.builders import frame, noise_image
 
+pytestmark = pytest.mark.thorough
+
 
 def _video(path: Path, frames: int = 10, fps: float = 10.0) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (160, 90))

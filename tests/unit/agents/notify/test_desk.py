@@ -24,6 +24,8 @@ from tests.unit.agents.notify.alerts import alert
 from tests.unit.agents.notify.fakes import FakeChannel
 from tests.unit.streams.doubles import FakeRecord
 
+pytestmark = pytest.mark.thorough
+
 
 class MemoryTable:
     """A partition's rows."""

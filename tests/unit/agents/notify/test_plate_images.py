@@ -10,6 +10,8 @@ from agents.channels.plate_images import StoredImages
 from schemas.endpoints import Endpoints
 from tests.unit.agents.notify.receivers import HttpReceiver
 
+pytestmark = pytest.mark.thorough
+
 PNG = b"\x89PNG\r\n\x1a\npixels"
 URL = "s3://alpr-plate-images/gate/1/plate.png"
 NO_KEY = (404, {"Content-Type": "application/xml"}, b"<Error><Code>NoSuchKey</Code></Error>")
