@@ -67,8 +67,9 @@ format: $(STAMP) ## let ruff write the layout
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## size of a detection on the wire
+bench: $(STAMP) ## size of a detection on the wire, and CPU of a detection in the codec and the core agents
 	@$(BIN)/python -m bench.wire_size
+	@$(BIN)/python -m bench.core --quick
 
 clean: ## remove what was built in the checkout (caches and data outside stay)
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, Lazy] = MappingProxyType(
         "schemas": Lazy("cli.schemas:schemas", "Register Avro schemas and check their compatibility."),
         "cameras": Lazy("cli.cameras:cameras", "List, add, change and delete cameras."),
         "dlq": Lazy("cli.dlq:dlq", "Look at dead letters, replay or discard them."),
-        "purge": Lazy("cli.purge:purge", "Erase a plate from every store."),
+        "settings": Lazy("cli.settings:settings", "List every environment variable that is read.", "stream,edge,api"),
     }
 )
 """Subcommands by name; one whose module does not exist is not listed."""
