@@ -41,9 +41,9 @@ demo: $(STAMP) ## camera to alert on real services (KEEP=1 leaves it running, SO
 down: $(STAMP) ## stop what `make demo KEEP=1` left running
 	@$(BIN)/alpr demo --down
 
-test: $(STAMP) fetch ## unit and connected tests, on real servers that it starts and stops
+test: $(STAMP) fetch ## all tests: unit, models on real plates, and on real servers that it starts and stops
 	@$(BIN)/python -m pytest tests/unit -q -n auto
-	@$(BIN)/python -m pytest tests/connected -v
+	@$(BIN)/python -m pytest tests/accuracy tests/connected -v
 
 test-unit: $(STAMP) ## the quick tests: no server, seconds
 	@$(BIN)/python -m pytest tests/unit -q -n auto --dist loadfile -p no:schemathesis -m 'not thorough'
