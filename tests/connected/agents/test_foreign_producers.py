@@ -79,8 +79,9 @@ def test_registered_camera_gives_regions_and_a_cap(core: CoreWorker) -> None:
     camera = core.camera("gate")
     core.alpr("cameras", "put", camera, "--country", "gb", "--max-rate-per-s", "2")
     start = (now_us() - 60 * SECOND) // (10 * SECOND) * 10 * SECOND
-    core.put(DETECTED, *[frame(core, n, start + n * SECOND // 10, vehicle(n, f"AB{n:02d}CDE")) for n in range(50)])
-    core.put(DETECTED, frame(core, 99, start + 20 * SECOND, vehicle(99, "AB99CDE")))
+    frames = [frame(core, n, start + n * SECOND // 10, vehicle(n, f"AB{n:02d}CDE")) for n in range(50)]
+    frames.append(frame(core, 99, start + 20 * SECOND, vehicle(99, "AB99CDE")))
+    core.put(DETECTED, *[(camera.encode(), value) for _, value in frames])  # one partition: each has a cap of its own
     core.start()
 
     def reports() -> list[Metric]:
