@@ -6,6 +6,8 @@ from rich.table import Table
 from cli.demo.census import Census
 from cli.demo.latency import Percentiles, frame_to_alert_ms, percentiles, sighting_to_delivery_ms
 from cli.demo.reckoning import Check
+from schemas.clock import to_iso
+from schemas.events import Sighting
 
 
 def print_summary(console: Console, census: Census, checks: list[Check]) -> None:
@@ -42,11 +44,7 @@ def print_summary(console: Console, census: Census, checks: list[Check]) -> None
         console.print(f"  {mark}  {check.says}  [dim]({check.figures})[/dim]", highlight=False)
 
 
-def _row(sighting: object) -> tuple[str, ...]:
-    from schemas.clock import to_iso  # noqa: PLC0415 - only rows need it
-    from schemas.events import Sighting  # noqa: PLC0415 - only rows need it
-
-    assert isinstance(sighting, Sighting)
+def _row(sighting: Sighting) -> tuple[str, ...]:
     text = sighting.resolved.text if sighting.resolved else "-"
     confidence = f"{sighting.resolved.confidence:.2f}" if sighting.resolved else "-"
     return (to_iso(sighting.captured_at)[11:23], sighting.camera_id, text, confidence, str(sighting.reads))
