@@ -363,12 +363,71 @@ class DeadLetterAction:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A vehicle was away from the site for a short while during a visit: left, and came back."""
+
+    left_at: Micros
+    returned_at: Micros
+    exit_event_id: str
+    entry_event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A vehicle's stay at a site, from entry to exit. Consumers upsert by revision.
+
+    Attributes:
+        visit_id: uuid5 of the site and the sighting that started it.
+        revision: 1, 2, ...
+        outcome: ``open``, ``completed`` (entry and exit are known), ``exit_missed`` (the plate entered again),
+            ``exit_only`` (nobody saw it enter), ``expired`` (open for longer than a visit lasts) or ``withdrawn`` (later
+            news showed that there was no such visit).
+        started_at: event time of the sighting that started it: the entry, or the exit where no entry is known. Frozen.
+        plate_text: normalised identity, as the entry tells it; None for an unreadable plate.
+        exit_plate_text: the same as the exit tells it.
+        ended_at: event time at which it ceased to be open.
+        match: how the exit was matched: ``exact``, ``confusable`` (equal up to OCR confusables) or ``likelihood``.
+        match_score: probability that the exit's read came from the visit's plate.
+        dwell_s: seconds from entry to exit, absences included.
+        absent_s: seconds of the absences.
+        occupancy: open visits of the site after this change.
+        capacity: places of the site, where that is known.
+        updated_at: newest event time of the site's gates at this change.
+    """
+
+    visit_id: str
+    revision: int
+    site_id: str
+    outcome: str
+    started_at: Micros
+    plate_text: str | None = None
+    plate_region: str | None = None
+    entered_at: Micros | None = None
+    entry_event_id: str | None = None
+    entry_camera_id: str | None = None
+    exited_at: Micros | None = None
+    exit_event_id: str | None = None
+    exit_camera_id: str | None = None
+    exit_plate_text: str | None = None
+    ended_at: Micros | None = None
+    match: str | None = None
+    match_score: float | None = None
+    dwell_s: float | None = None
+    absent_s: float = 0.0
+    absences: tuple[Absence, ...] = ()
+    occupancy: int = 0
+    capacity: int | None = None
+    updated_at: Micros
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
     """A camera of the registry.
 
     Attributes:
-        role: ``entry`` or ``exit`` for cameras that bound a site.
+        role: ``entry``, ``exit`` or ``both`` (the direction of each sighting decides) for cameras at the gates of a
+            site; None: no gate.
         lateness_s: how late reads of this camera may arrive.
         max_rate_per_s: detections a second above which it is sampled; None: no cap.
         country: where it stands, ``de`` or ``us-ca``; a plate without a region is checked against its formats.

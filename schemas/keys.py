@@ -29,6 +29,17 @@ def frame_object_id(camera_id: str, frame: str, place: str) -> str:
     return _id("frame-object", camera_id, frame, place)
 
 
+def visit_id(site_id: str, gate: str, event_id: str) -> str:
+    """Id of a visit.
+
+    Args:
+        site_id: where.
+        gate: ``entry``, or ``exit`` for a visit whose entry is not known.
+        event_id: of the sighting that started it.
+    """
+    return _id("visit", site_id, gate, event_id)
+
+
 def alert_id(rule_id: str, group: str, trigger: str) -> str:
     """Id of an alert; the trigger is an event id or the start of a window."""
     return _id("alert", rule_id, group, trigger)

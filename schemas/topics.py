@@ -86,6 +86,19 @@ SIGHTINGS = Topic(
 VEHICLES = Topic(
     "alpr.events.vehicles", events.Detection, key="camera_id", doc="Vehicles that were seen without a plate."
 )
+REKEYED_SITE = Topic(
+    "alpr.rekeyed.site",
+    events.Sighting,
+    key="site_id",
+    doc="Sightings of gate cameras, together per site. The header alpr-gate says entry or exit.",
+)
+VISITS = Topic(
+    "alpr.visits",
+    events.Visit,
+    key="site_id",
+    doc="Visits of vehicles to sites, from entry to exit, with revisions.",
+    retention_ms=30 * DAY_MS,
+)
 METRICS = Topic(
     "alpr.metrics",
     events.Metric,
@@ -167,7 +180,7 @@ RULES = Topic(
 )
 
 CATALOGUE: tuple[Topic, ...] = (
-    *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, METRICS),
+    *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, REKEYED_SITE, VISITS, METRICS),
     *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, NOTIFICATION_WAKES, DLQ, DLQ_ACTIONS),
     *(CAMERAS, WATCHLISTS, RULES),
 )

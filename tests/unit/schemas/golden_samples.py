@@ -100,6 +100,14 @@ SAMPLES: dict[str, Any] = {
         agent="route", error_type="SCHEMA_VALIDATION", message="wrong", stack="Traceback", retry_count=1,
         failed_at=AT + 5,
     ),
+    "Visit": events.Visit(
+        visit_id="v-1", revision=3, site_id="north", outcome="completed", started_at=AT - 60_000_000,
+        plate_text="BAO123", plate_region="de", entered_at=AT - 60_000_000, entry_event_id="e-1",
+        entry_camera_id="gate-1", exited_at=AT, exit_event_id="e-4", exit_camera_id="gate-2", exit_plate_text="BA0123",
+        ended_at=AT, match="confusable", match_score=0.0625, dwell_s=60.0, absent_s=5.5,
+        absences=(events.Absence(AT - 30_000_000, AT - 24_500_000, "e-2", "e-3"),), occupancy=7, capacity=40,
+        updated_at=AT + 1,
+    ),
     "Camera": events.Camera(
         camera_id="gate-1", site_id="north", name="Gate", location=events.Location(1.5, 2.5), zone="yard",
         direction="in", role="entry", time_zone="Europe/Berlin", lateness_s=10.0, max_rate_per_s=5.0,
