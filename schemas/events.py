@@ -381,8 +381,8 @@ class Visit:
         visit_id: uuid5 of the site and the sighting that started it.
         revision: 1, 2, ...
         outcome: ``open``, ``completed`` (entry and exit are known), ``exit_missed`` (the plate entered again),
-            ``exit_only`` (nobody saw it enter), ``expired`` (open for longer than a visit lasts) or ``withdrawn`` (later
-            news showed that there was no such visit).
+            ``exit_only`` (nobody saw it enter), ``expired`` (open for longer than a visit lasts) or ``withdrawn``
+            (later news showed that there was no such visit).
         started_at: event time of the sighting that started it: the entry, or the exit where no entry is known. Frozen.
         plate_text: normalised identity, as the entry tells it; None for an unreadable plate.
         exit_plate_text: the same as the exit tells it.
