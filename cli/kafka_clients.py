@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient
 from cli.errors import CommandError
 from schemas.endpoints import endpoints
 from schemas.errors import RegistryUnavailable
+from schemas.kafka_security import kafka_security
 from schemas.topics import DLQ
-from streams.security import KafkaSecurity
 
 TIMEOUT_S = 10.0
 """How long a command waits for an answer of the broker."""
@@ -23,7 +23,7 @@ def client_config(**more: Any) -> dict[str, Any]:
         "bootstrap.servers": endpoints().kafka_bootstrap,
         "socket.connection.setup.timeout.ms": int(TIMEOUT_S * 1000),
         "logger": _Silent(),
-        **KafkaSecurity().librdkafka(),
+        **kafka_security().librdkafka(),
         **more,
     }
 

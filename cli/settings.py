@@ -16,7 +16,7 @@ from rich.table import Table
 CLASSES: tuple[tuple[str, str], ...] = (
     ("Servers, for every process", "schemas.endpoints:Endpoints"),
     ("Logs, for every process", "telemetry.log:LogSettings"),
-    ("Kafka security", "streams.security:KafkaSecurity"),
+    ("Kafka security", "schemas.kafka_security:KafkaSecurity"),
     ("Worker", "streams.settings:StreamSettings"),
     ("Routing", "agents.decisions.plausibility:RoutingSettings"),
     ("Deduplication", "agents.decisions.passes:DeduplicationSettings"),

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # it ship
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError  # type: ignore[import-untyped]  # it ships no types
 from mode import Service
 
-from streams.security import KafkaSecurity
+from schemas.kafka_security import KafkaSecurity
 from telemetry.log import get_logger
 
 OnChange = Callable[[bytes, bytes | None], None]

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # it declares no exports
 
 from schemas.errors import Unavailable
-from streams.security import KafkaSecurity
+from schemas.kafka_security import KafkaSecurity
 
 GRACE_S = 1.0
 Partition = tuple[str, int]

@@ -18,7 +18,7 @@ class ConfluentOutbox(Outbox):
     """Through librdkafka: about 2 us of Python a record. A client beside aiokafka, served only from the event loop.
 
     Args:
-        config: connection settings of librdkafka (bootstrap.servers, security); see `streams.security`.
+        config: connection settings of librdkafka (bootstrap.servers, security); see `schemas.kafka_security`.
         linger_ms: how long a batch may wait for company.
         max_message_bytes: largest record that is sent.
         compression: codec of batches, as librdkafka names it.

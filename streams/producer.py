@@ -46,7 +46,7 @@ class RunProducer(driver.Producer):
         if security is None and (self.app.conf.broker_credentials or self.app.conf.ssl_context):
             raise ImproperlyConfigured(
                 "broker_credentials cannot be handed to librdkafka: give the app a kafka_security "
-                "(streams.security.KafkaSecurity), or use producer=aiokafka in the broker URL"
+                "(schemas.kafka_security.KafkaSecurity), or use producer=aiokafka in the broker URL"
             )
         bootstrap = ",".join(driver.server_list(transport.url, transport.default_port))
         return ConfluentOutbox(

@@ -10,6 +10,7 @@ from faust.tables.manager import TableManager
 from faust.types import AgentT, ServiceT, TopicT
 from yarl import URL
 
+from schemas.kafka_security import KafkaSecurity
 from streams.broadcast import Broadcast
 from streams.consumer import RunConsumer
 from streams.ends import partition_ends
@@ -17,7 +18,7 @@ from streams.lag import LagWatch
 from streams.outbox import Outbox
 from streams.role import Role
 from streams.run import RunFailed, RunRevoked
-from streams.security import KafkaSecurity
+from streams.security import faust_credentials
 from streams.settings import StreamSettings
 from streams.table import RunTable
 from telemetry.log import get_logger
@@ -61,7 +62,7 @@ class RoleApp(faust.App):
         super().__init__(
             role.app_id,
             broker=broker_urls(bootstrap, settings),
-            broker_credentials=self.kafka_security.faust(),
+            broker_credentials=faust_credentials(self.kafka_security),
             store="memory://",  # of plain Faust tables; RunTable brings its own
             datadir=settings.datadir / role.name,
             autodiscover=False,

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from schemas.endpoints import endpoints
 from schemas.errors import AlprError, ConfigError
+from schemas.kafka_security import kafka_security
 from streams.role import ROLES
 from streams.role_app import RoleApp
-from streams.security import KafkaSecurity
 from streams.settings import stream_settings
 from streams.web import add_pages
 
@@ -26,7 +26,7 @@ def role_app(name: str) -> RoleApp:
         raise ConfigError(f"no role {name!r}; known: {', '.join(ROLES)}")
     settings = stream_settings()
     return RoleApp(
-        ROLES[name], settings, endpoints().kafka_bootstrap, KafkaSecurity(), primary=name == settings.roles[0]
+        ROLES[name], settings, endpoints().kafka_bootstrap, kafka_security(), primary=name == settings.roles[0]
     )
 
 

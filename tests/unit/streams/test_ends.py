@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import Unavailable
+from schemas.kafka_security import KafkaSecurity
 from streams.ends import PartitionEnds
-from streams.security import KafkaSecurity
 
 
 class FakeAdmin:

@@ -1,16 +1,18 @@
-"""Settings of the worker, options in the broker URL, and Kafka's login in the forms of both clients."""
+"""Settings of the worker, options in the broker URL, and Kafka's login in Faust's words."""
 
 from pathlib import Path
 
 import pytest
+from faust.auth import SASLCredentials, SSLCredentials
 from pydantic import ValidationError
 from yarl import URL
 
 from schemas.errors import ConfigError
+from schemas.kafka_security import KafkaSecurity
 from streams.options import RunOptions
 from streams.role import ROLES
 from streams.role_app import broker_urls
-from streams.security import KafkaSecurity
+from streams.security import faust_credentials
 from streams.settings import StreamSettings
 
 
@@ -81,44 +83,24 @@ def test_wrong_options_are_refused(query: str) -> None:
 
 def test_plain_connections_need_no_login() -> None:
     """The local stack has no passwords."""
-    security = KafkaSecurity()
-    assert security.faust() is None
-    assert security.librdkafka() == {"security.protocol": "PLAINTEXT"}
-    assert security.aiokafka() == {"security_protocol": "PLAINTEXT"}
+    assert faust_credentials(KafkaSecurity()) is None
 
 
-def test_one_login_for_both_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SASL over TLS reaches librdkafka, aiokafka and Faust from the same variables."""
-    monkeypatch.setenv("ALPR_KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
-    monkeypatch.setenv("ALPR_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512")
-    monkeypatch.setenv("ALPR_KAFKA_SASL_USERNAME", "alpr")
-    monkeypatch.setenv("ALPR_KAFKA_SASL_PASSWORD", "secret")
-    security = KafkaSecurity()
-    assert security.librdkafka() == {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanisms": "SCRAM-SHA-512",
-        "sasl.username": "alpr",
-        "sasl.password": "secret",
-    }
-    aiokafka = security.aiokafka()
-    assert aiokafka["sasl_plain_password"] == "secret"
-    assert aiokafka["ssl_context"] is not None
-    faust = security.faust()
-    assert faust is not None
-    assert faust.protocol.value == "SASL_SSL"
-    assert "secret" not in repr(security)
+def test_faust_logs_in_as_every_client_does() -> None:
+    """SASL over TLS reaches Faust with user, mechanism and a TLS context."""
+    security = KafkaSecurity(
+        security_protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", sasl_username="alpr", sasl_password="secret"
+    )
+    credentials = faust_credentials(security)
+    assert isinstance(credentials, SASLCredentials)
+    assert credentials.protocol.value == "SASL_SSL"
+    assert credentials.mechanism.value == "SCRAM-SHA-512"
+    assert (credentials.username, credentials.password) == ("alpr", "secret")
+    assert credentials.ssl_context is not None
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"security_protocol": "SASL_SSL"},
-        {"security_protocol": "SASL_PLAINTEXT", "sasl_username": "alpr"},
-        {"security_protocol": "KERBEROS"},
-        {"security_protocol": "SSL", "ssl_certificate_file": "cert.pem"},
-    ],
-)
-def test_half_a_login_is_refused(values: dict[str, str]) -> None:
-    """What is missing is told at start, not by a refused connection."""
-    with pytest.raises(ValidationError):
-        KafkaSecurity(**values)  # type: ignore[arg-type]  # wrong values are the point
+def test_faust_encrypts_without_a_login() -> None:
+    """TLS alone needs no user."""
+    credentials = faust_credentials(KafkaSecurity(security_protocol="SSL"))
+    assert isinstance(credentials, SSLCredentials)
+    assert credentials.context.check_hostname
