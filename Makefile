@@ -13,8 +13,9 @@ export PYTHONDONTWRITEBYTECODE :=
 # what a user may say: make demo SOURCE=clip.mp4 KEEP=1
 SOURCE ?=
 KEEP ?=
+ARGS ?=
 
-.PHONY: help setup doctor fetch demo down test test-unit test-connected lint constraints format bench clean
+.PHONY: help setup doctor fetch demo down test test-unit test-connected lint constraints format bench bench-worker clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +75,10 @@ format: $(STAMP) ## let ruff write the layout
 bench: $(STAMP) ## size of a detection on the wire, and CPU of a detection in the codec and the core agents
 	@$(BIN)/python -m bench.wire_size
 	@$(BIN)/python -m bench.core --quick
+
+bench-worker: $(STAMP) ## the whole worker on real servers: raw detections/s, CPU, memory (ARGS="--records 2000000 --memory")
+	@$(BIN)/alpr stack fetch --only kafka,schema-registry
+	@$(BIN)/python -m bench.worker $(ARGS)
 
 clean: ## remove what was built in the checkout (caches and data outside stay)
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

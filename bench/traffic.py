@@ -5,12 +5,14 @@ character for one that OCR confuses with it, and one plate in fifty cannot be re
 same traffic.
 """
 
+import heapq
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from schemas.confusion import CONFUSABLE_CLASSES
-from schemas.events import CharacterAlternative, Detection, Images, Location, Node, Plate, Vehicle
+from schemas.events import Camera, CharacterAlternative, Detection, Images, Location, Node, Plate, Vehicle
 from schemas.keys import detection_id
 
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -30,37 +32,62 @@ class Scene:
         detections: how many messages there are in all (about).
         every_s: time between two vehicles at a camera, on average.
         alternatives: readings that each character has.
+        start_us: event time of the first vehicle.
     """
 
     cameras: int
     detections: int = 10_000
     every_s: float = 1.5
     alternatives: Literal[1, 2, 3] = 3
+    start_us: int = START_US
+
+    @property
+    def span_us(self) -> int:
+        """Event time that the detections take, about: a vehicle is 2.2 of them."""
+        return int(self.detections / 2.2 / self.cameras * self.every_s * SECOND_US)
 
 
 def traffic(scene: Scene, seed: int = 7) -> list[Detection]:
     """The detections of a scene in the order in which they are published."""
+    return list(stream(scene, seed))
+
+
+def stream(scene: Scene, seed: int = 7) -> Iterator[Detection]:
+    """The same one by one: millions of them need no room."""
     dice = random.Random(seed)
-    published: list[tuple[int, Detection]] = []
-    vehicle = 0
-    while len(published) < scene.detections:
+    waiting: list[tuple[int, int, Detection]] = []  # by time of publication, then as they were made
+    made = vehicle = 0
+    while made < scene.detections:
         camera = vehicle % scene.cameras
         turn = vehicle // scene.cameras
-        at = START_US + int((turn + dice.random()) * scene.every_s * SECOND_US)
+        begin = scene.start_us + int(turn * scene.every_s * SECOND_US)
+        while waiting and waiting[0][0] < begin:  # all that is still to be made is published later
+            yield heapq.heappop(waiting)[2]
+        at = scene.start_us + int((turn + dice.random()) * scene.every_s * SECOND_US)
         plate = _plate_text(dice)
         for track in range(2 if dice.random() < 0.1 else 1):
-            published += _track(
-                dice, scene, f"cam-{camera:04}", f"{vehicle}-{track}", at + track * 6 * SECOND_US, plate
-            )
+            name = f"{vehicle}-{track}"
+            for moment, detection in _track(dice, scene, f"cam-{camera:04}", name, at + track * 6 * SECOND_US, plate):
+                heapq.heappush(waiting, (moment, made, detection))
+                made += 1
         vehicle += 1
-    published.sort(key=lambda item: item[0])
-    return [detection for _, detection in published]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def registered(scene: Scene) -> list[Camera]:
+    """The cameras of a scene as the camera registry has them."""
+    names = [f"cam-{number:04}" for number in range(scene.cameras)]
+    return [
+        Camera(camera_id=name, site_id=f"site-{name[-2:]}", name=name, zone="gate", direction="in", country="de")
+        for name in names
+    ]
 
 
 def _track(
     dice: random.Random, scene: Scene, camera_id: str, track_id: str, at: int, text: str
 ) -> list[tuple[int, Detection]]:
-    event_id = detection_id(camera_id, START_US, track_id)
+    event_id = detection_id(camera_id, scene.start_us, track_id)
     folder = f"s3://alpr-plate-images/{camera_id}/2025/11/24/{event_id}"
     make, model = dice.choice(MAKES)
     early = Detection(
