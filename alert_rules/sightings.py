@@ -15,7 +15,7 @@ from schemas.events import Detection, Resolved, Sighting
 from schemas.identity import match_key, normalise
 from schemas.json_form import detection_from_json
 
-_OWN = ("revision", "match_key", "resolved", "detections", "watermark", "visit_id")
+_OWN = ("revision", "match_key", "resolved", "detections", "watermark", "visit_id", "merged_into")
 _FLAT = ("resolved_text", "resolved_confidence", "previous_text")
 
 
@@ -61,6 +61,7 @@ def _sighting(detection: Detection, own: dict[str, Any]) -> Sighting:
         detections=_count(own, "detections"),
         watermark=_time(own, "watermark"),
         visit_id=_text(own, "visit_id"),
+        merged_into=_text(own, "merged_into"),
     )
 
 

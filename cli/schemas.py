@@ -13,7 +13,7 @@ from cli.output import say, show_table, table
 from schemas.contracts import contract
 from schemas.errors import RegistryUnavailable, SchemaError
 from schemas.registry import HttpRegistry
-from schemas.topics import CATALOGUE, Topic
+from schemas.topics import BESIDE, CATALOGUE, Topic
 from schemas.wiring import registry
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
@@ -157,7 +157,7 @@ def _registry_errors() -> Iterator[None]:
 
 
 def _avro_topics() -> list[Topic]:
-    return [topic for topic in CATALOGUE if topic.event is not None]
+    return [topic for topic in (*CATALOGUE, *BESIDE) if topic.event is not None]
 
 
 def _names(topic: Topic) -> tuple[str, ...]:

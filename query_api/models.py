@@ -124,6 +124,9 @@ class Event(Document):
     latency_ms: float | None
     is_final: bool | None
     visit_id: str | None
+    merged_into: str | None = Field(
+        description="event_id of the older sighting that this one turned out to be a part of; lists leave it out"
+    )
     node: dict[str, Any] | None
     extras: dict[str, Any]
 

@@ -74,6 +74,7 @@ class Presenter:
             latency_ms=row.latency_ms,
             is_final=row.is_final,
             visit_id=row.visit_id,
+            merged_into=row.merged_into,
             node=row.node,
             extras=row.extras or {},
         )

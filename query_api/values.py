@@ -93,6 +93,7 @@ class EventRow:
     latency_ms: float | None = None
     is_final: bool | None = None
     visit_id: str | None = None
+    merged_into: str | None = None
     node: dict[str, Any] | None = None
     characters: list[Any] | None = None
     extras: dict[str, Any] | None = None

@@ -43,6 +43,7 @@ SIGHTING_NAMES: dict[str, tuple[str, ...]] = {
     "detections": ("detections",),
     "watermark": ("watermark",),
     "visit_id": ("visit_id",),
+    "merged_into": ("merged_into",),
 }
 """Flat name to path in `Sighting`."""
 

@@ -152,7 +152,7 @@ class EventCodec:
             raise SchemaError(f"schema id {schema_id} cannot become a {_name(cls)}: {error!s:.300}") from error
 
     def _for_writing(self, topic: Topic) -> tuple[bytes, Any, direct_avro.Write | None]:
-        found = self._write.get(topic.name)
+        found = self._write.get(topic.subject)
         if found is None:
             assert topic.event is not None
             schema = contract(topic.event)
@@ -161,7 +161,7 @@ class EventCodec:
             self._writers[schema_id] = parsed
             header = _HEADER.pack(MAGIC, schema_id)
             self._direct[topic.event, header] = direct_avro.reader(topic.event)
-            found = self._write[topic.name] = (header, parsed, direct_avro.writer(topic.event))
+            found = self._write[topic.subject] = (header, parsed, direct_avro.writer(topic.event))
         return found
 
     def _for_reading(self, schema_id: int) -> Any:

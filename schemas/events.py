@@ -140,6 +140,8 @@ class Sighting(Detection):
         detections: how many detections the pass has taken in.
         watermark: event time up to which the camera's reads are complete.
         visit_id: site visit that the pass belongs to.
+        merged_into: event_id of the older sighting that this one turned out to be a part of. Such a revision is the
+            last one of its event: its reads are counted in the other sighting, and it is no pass of its own any more.
     """
 
     revision: int
@@ -148,6 +150,39 @@ class Sighting(Detection):
     detections: int = 1
     watermark: Micros | None = None
     visit_id: str | None = None
+    merged_into: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The time, as a record of a partition's log: a replay sees the same time at the same place.
+
+    Attributes:
+        at: wall clock of the worker that wrote it.
+    """
+
+    at: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """How far the cameras of one partition of detections are: what was seen before these times has been said.
+
+    Attributes:
+        partition: of ``alpr.plates.routed``.
+        at: clock of that partition's log.
+        watermark: lowest watermark of its cameras.
+        rest: watermark of each of its cameras that is not in `cameras`.
+        cameras: camera_id to watermark, where it is not `rest`; all cameras of the partition where `is_full`.
+        is_full: whether all cameras are listed.
+    """
+
+    partition: int
+    at: Micros
+    watermark: Micros
+    rest: Micros
+    cameras: dict[str, int] = field(default_factory=dict)
+    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

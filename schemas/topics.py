@@ -1,6 +1,6 @@
 """The topic catalogue: what every topic is called, carries, is keyed by and keeps."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from schemas import events
@@ -29,6 +29,8 @@ class Topic:
         retention_ms: how long records stay; None for compacted topics.
         max_message_bytes: largest record that the broker takes.
         doc: what it is for.
+        extra: more Kafka settings.
+        by_record: the values stand beside the topic's own: their subject is named after their class too.
     """
 
     name: str
@@ -40,10 +42,13 @@ class Topic:
     retention_ms: int | None = 7 * DAY_MS
     max_message_bytes: int = 2 * MIB
     extra: dict[str, str] = field(default_factory=dict)
+    by_record: bool = False
 
     @property
     def subject(self) -> str:
-        """Registry subject of the values (Confluent's TopicNameStrategy)."""
+        """Registry subject of the values: Confluent's TopicNameStrategy, or TopicRecordNameStrategy."""
+        if self.by_record and self.event is not None:
+            return f"{self.name}-alpr.{self.event.__name__}"
         return f"{self.name}-value"
 
     @property
@@ -184,4 +189,10 @@ CATALOGUE: tuple[Topic, ...] = (
     *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, NOTIFICATION_WAKES, DLQ, DLQ_ACTIONS),
     *(CAMERAS, WATCHLISTS, RULES),
 )
+CLOCKS = replace(ROUTED, event=events.Clock, key="none: every partition has its own", doc="Time.", by_record=True)
+"""Clock records among the detections; `schemas.record_kinds` tells them apart."""
+TICKS = replace(SIGHTINGS, event=events.Tick, key="none: sent to every partition", doc="Watermarks.", by_record=True)
+"""Ticks among the sightings."""
+BESIDE: tuple[Topic, ...] = (CLOCKS, TICKS)
+"""Records of another class on topics of the catalogue, with schemas of their own."""
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in CATALOGUE}

@@ -133,7 +133,8 @@ def overview() -> dashboard.Dashboard:
             sql_lines(
                 "Sightings per camera",
                 """select $__timeGroupAlias(captured_at, '1m'), camera_id as metric, count(*) as value
-                      from plate_events where $__timeFilter(captured_at) group by 1, 2 order by 1""",
+                      from plate_events where $__timeFilter(captured_at) and merged_into is null group by 1, 2
+                      order by 1""",
                 "By event time, from the database: what people will find when they search.",
             )
         )
@@ -162,7 +163,7 @@ def overview() -> dashboard.Dashboard:
                 "Busiest cameras",
                 """select camera_id as camera, count(*) as sightings, sum(reads) as reads,
                       round(avg(plate_confidence)::numeric, 2) as confidence, max(captured_at) as last from plate_events
-                      where $__timeFilter(captured_at) group by 1 order by 2 desc limit 20""",
+                      where $__timeFilter(captured_at) and merged_into is null group by 1 order by 2 desc limit 20""",
                 "Sightings, reads and the last one for each camera.",
             )
         )

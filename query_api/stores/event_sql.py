@@ -87,6 +87,7 @@ class Conditions:
 def events(wanted: EventFilter, after: Position | None, limit: int) -> tuple[Composed, dict[str, Any]]:
     """Sightings that the filter wants, newest first."""
     conditions = Conditions()
+    conditions.add(SQL("merged_into IS NULL"))
     conditions.between("captured_at", wanted)
     conditions.after("captured_at", "event_id", after)
     conditions.plate(wanted.plate, Identifier("plate_normalized_text"), Identifier("resolved_text"))

@@ -17,6 +17,7 @@ from schemas.identity import MAX_PLATE_CHARS, fold, normalise
 ALIAS = "alpr-events"
 _TIMES = ("captured_at", "first_seen_at", "last_seen_at")
 _PLATES = ("plate_normalized_text", "resolved_text")
+_NOT_MERGED = {"must_not": [{"exists": {"field": "merged_into"}}]}
 _TEXT_FLAGS = "AND|OR|NOT|PHRASE|PREFIX|PRECEDENCE|ESCAPE|WHITESPACE"
 
 
@@ -124,7 +125,7 @@ def search_body(query: TextQuery, after: tuple[float, int, str] | None, limit: i
         "size": limit,
         "timeout": f"{round(timeout_s * 1000)}ms",
         "track_total_hits": False,
-        "query": {"bool": {"should": wordings, "minimum_should_match": 1, "filter": filters}},
+        "query": {"bool": {"should": wordings, "minimum_should_match": 1, "filter": filters, **_NOT_MERGED}},
         "sort": [
             {"_score": "desc"},
             {"captured_at": {"order": "desc", "unmapped_type": "date", "numeric_type": "date"}},

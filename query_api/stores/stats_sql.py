@@ -4,16 +4,18 @@ from psycopg.sql import SQL
 
 STATS = SQL(
     """SELECT
-        (SELECT count(*) FROM plate_events) AS events,
+        (SELECT count(*) FROM plate_events WHERE merged_into IS NULL) AS events,
         (SELECT count(*) FROM vehicle_events) AS vehicles,
         (SELECT count(*) FROM alerts) AS alerts,
         (SELECT count(*) FROM dead_letters) AS dead_letters,
-        (SELECT count(*) FROM plate_events WHERE captured_at >= %(since)s) AS recent_events,
+        (SELECT count(*) FROM plate_events
+            WHERE captured_at >= %(since)s AND merged_into IS NULL) AS recent_events,
         (SELECT count(*) FROM vehicle_events WHERE captured_at >= %(since)s) AS recent_vehicles,
         (SELECT count(*) FROM alerts WHERE fired_at >= %(since)s) AS recent_alerts,
         (SELECT count(*) FROM dead_letters WHERE failed_at >= %(since)s) AS recent_dead_letters,
         (SELECT count(DISTINCT coalesce(resolved_text, plate_normalized_text))
-            FROM plate_events WHERE captured_at >= %(since)s) AS recent_plates,
+            FROM plate_events
+            WHERE captured_at >= %(since)s AND merged_into IS NULL) AS recent_plates,
         (SELECT coalesce(jsonb_object_agg(severity, number), '{}')
             FROM (SELECT severity, count(*) AS number FROM alerts GROUP BY severity) x) AS alerts_by_severity,
         (SELECT coalesce(jsonb_object_agg(error_type, number), '{}')
@@ -24,7 +26,7 @@ CAMERAS = SQL(
     """WITH seen AS (
         SELECT camera_id, site_id, captured_at, latitude, longitude, TRUE AS has_plate,
             coalesce(resolved_confidence, plate_confidence) AS confidence
-        FROM plate_events WHERE captured_at >= %(since)s
+        FROM plate_events WHERE captured_at >= %(since)s AND merged_into IS NULL
         UNION ALL
         SELECT camera_id, site_id, captured_at, latitude, longitude, FALSE, NULL
         FROM vehicle_events WHERE captured_at >= %(since)s

@@ -59,6 +59,12 @@ SAMPLES: dict[str, Any] = {
         detections=3,
         watermark=AT - 10_000_000,
         visit_id="visit-1",
+        merged_into="0d2f6c0e-5f0c-5d6e-9d0b-0f1f6d1d6a00",
+    ),
+    "Clock": events.Clock(at=AT),
+    "Tick": events.Tick(
+        partition=3, at=AT, watermark=AT - 60_000_000, rest=AT - 10_000_000, cameras={"gate-1": AT - 60_000_000},
+        is_full=True,
     ),
     "Metric": events.Metric(
         name="fps", value=24.5, measured_at=AT, unit="1/s", camera_id="gate-1", tags={"agent": "edge-1"}

@@ -16,7 +16,7 @@ from schemas.codec import MAGIC, EventCodec
 from schemas.contracts import AVRO_DIR, contract
 from schemas.records import field_types, is_micros, to_json_record
 from schemas.registry import MemoryRegistry
-from schemas.topics import CATALOGUE
+from schemas.topics import BESIDE, CATALOGUE
 from tests.unit.schemas.golden_samples import GOLDEN, SAMPLES, class_of, topic_of
 
 EVENT_CLASSES = [
@@ -88,7 +88,7 @@ def test_every_contract_file_belongs_to_a_class() -> None:
     """No contract without an event, no event of a topic without a contract."""
     files = {path.name.removeprefix("alpr.").removesuffix(".avsc") for path in AVRO_DIR.glob("*.avsc")}
     assert files == {cls.__name__ for cls in EVENT_CLASSES}
-    assert {topic.event.__name__ for topic in CATALOGUE if topic.event is not None} <= files
+    assert {topic.event.__name__ for topic in (*CATALOGUE, *BESIDE) if topic.event is not None} <= files
 
 
 def test_sighting_begins_with_the_fields_of_a_detection() -> None:
@@ -118,7 +118,7 @@ def test_contract_has_one_text_in_every_process() -> None:
 
 def test_every_event_class_of_a_topic_has_a_golden_sample() -> None:
     """A new event gets golden bytes with its first release."""
-    assert set(SAMPLES) == {topic.event.__name__ for topic in CATALOGUE if topic.event is not None}
+    assert set(SAMPLES) == {topic.event.__name__ for topic in (*CATALOGUE, *BESIDE) if topic.event is not None}
 
 
 @golden
