@@ -26,8 +26,8 @@ RUN_ID = os.environ["JOB_RUN_ID"]
 SOURCE = os.environ["JOB_SOURCE"]
 EVENTS = os.environ["JOB_EVENTS"]
 SLOW_S = float(os.environ.get("JOB_SLOW_S", "0"))
-SINK = os.environ.get("JOB_SINK", "count")  # count, stuck, stubborn, fail, away
-FAIL_ONCE = os.environ.get("JOB_FAIL_ONCE")  # body, large
+SINK = os.environ.get("JOB_SINK", "count")  # count, slow, stuck, stubborn, fail, away
+FAIL_ONCE = os.environ.get("JOB_FAIL_ONCE")  # body, large (for the client), refused (by the broker)
 MARK = Path(os.environ["ALPR_DATADIR"]).with_suffix(".failed")
 
 settings = stream_settings()
@@ -63,7 +63,7 @@ async def deduplicate(runs):  # type: ignore[no-untyped-def]  # Faust's stream t
             MARK.touch()
             if FAIL_ONCE == "body":
                 raise ValueError("a body that raises")
-            outputs.append(Output(EVENTS, b"k", b"x" * 20_000_000))
+            outputs.append(Output(EVENTS, b"k", b"x" * (20_000_000 if FAIL_ONCE == "large" else 200_000)))
         await run.finish({last_seen: state}, outputs)
 
 
@@ -74,6 +74,8 @@ async def sink(runs):  # type: ignore[no-untyped-def]  # Faust's stream type is 
     Or fail at it.
     """
     async for run in runs:
+        if SINK == "slow":
+            await asyncio.sleep(0.002 * len(run))
         if SINK == "stuck":
             await asyncio.sleep(3600)
         while SINK == "stubborn":
