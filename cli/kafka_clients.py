@@ -2,35 +2,61 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from cli.errors import CommandError
 from schemas.endpoints import endpoints
-from schemas.errors import RegistryUnavailable
+from schemas.errors import AlprError, RegistryUnavailable
+from schemas.kafka_refusal import RIGHTS, Complaints, explain, reach
 from schemas.kafka_security import kafka_security
 from schemas.topics import DLQ
 
+Client = TypeVar("Client", AdminClient, Consumer, Producer)
 TIMEOUT_S = 10.0
 """How long a command waits for an answer of the broker."""
 
 
 def client_config(**more: Any) -> dict[str, Any]:
-    """Settings of a librdkafka client: addresses and login; librdkafka's own log lines are kept from the user."""
+    """Settings of a librdkafka client: addresses and login; librdkafka's own log lines are kept from the user.
+
+    Raises:
+        CommandError: the security settings cannot work.
+    """
+    try:
+        security = kafka_security()
+    except AlprError as error:
+        raise CommandError(str(error)) from error
     return {
         "bootstrap.servers": endpoints().kafka_bootstrap,
         "socket.connection.setup.timeout.ms": int(TIMEOUT_S * 1000),
         "logger": _Silent(),
-        **kafka_security().librdkafka(),
+        **security.librdkafka(),
         **more,
     }
 
 
+def connected(kind: type[Client], config: dict[str, Any]) -> Client:
+    """A client that Kafka has let in.
+
+    Raises:
+        CommandError: Kafka refuses us, or does not answer; with what to do next.
+    """
+    complaints = Complaints()
+    config["error_cb"] = complaints
+    client = kind(config)
+    try:
+        reach(client, complaints, endpoints().kafka_bootstrap, kafka_security(), TIMEOUT_S)
+    except AlprError as error:
+        raise CommandError(str(error)) from error
+    return client
+
+
 def admin() -> AdminClient:
     """A client for topics and their settings."""
-    return AdminClient(client_config())
+    return connected(AdminClient, client_config())
 
 
 def consumer(*, tells_end: bool = False) -> Consumer:
@@ -49,7 +75,7 @@ def consumer(*, tells_end: bool = False) -> Consumer:
             "receive.message.max.bytes": 8 * DLQ.max_message_bytes,
         }
     )
-    return Consumer(config)
+    return connected(Consumer, config)
 
 
 def producer() -> Producer:
@@ -62,7 +88,7 @@ def producer() -> Producer:
             "message.max.bytes": DLQ.max_message_bytes,
         }
     )
-    return Producer(config)
+    return connected(Producer, config)
 
 
 @contextmanager
@@ -76,6 +102,9 @@ def kafka_errors() -> Iterator[None]:
         yield
     except KafkaException as error:
         where = endpoints().kafka_bootstrap
+        code = error.args[0] if error.args else None
+        if code is not None and hasattr(code, "name") and code.name() in RIGHTS:
+            raise CommandError(explain(code, where, kafka_security()) or str(error)) from error
         reason = error.args[0].str() if error.args and hasattr(error.args[0], "str") else str(error)
         raise CommandError(
             f"Kafka at {where} did not do it: {reason}\n"

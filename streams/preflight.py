@@ -4,12 +4,12 @@ import asyncio
 import socket
 from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import ConfigError, Unavailable
+from schemas.kafka_refusal import Complaints, reach
 from telemetry.log import get_logger
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ async def preflight(apps: Iterable["RoleApp"]) -> None:
     """Wait for Kafka and the topics that the roles read, for as long as the settings say.
 
     Raises:
+        KafkaRefused: Kafka does not let the worker in; that is not waited for.
         Unavailable: Kafka does not answer; the message says where and what to do.
         ConfigError: topics are missing, or the web port is taken.
     """
@@ -31,17 +32,16 @@ async def preflight(apps: Iterable["RoleApp"]) -> None:
     primary = apps[0]
     if primary.conf.web_enabled:
         check_port(primary.conf.web_bind, primary.conf.web_port)
+    for concern in primary.kafka_security.concerns:
+        log.warning("kafka security", concern=concern)
     needed = set().union(*(app.source_topics() for app in apps))
     deadline = monotonic() + primary.settings.broker_wait_s
     last_words = ""
     while True:
         try:
             missing = needed - await asyncio.to_thread(_topics, primary)
-        except KafkaException as error:
-            problem: Unavailable | ConfigError = Unavailable(
-                f"Kafka at {primary.bootstrap} does not answer ({error.args[0].str()}). Start it with `alpr stack up`, "
-                "or set ALPR_KAFKA_BOOTSTRAP to where it is."
-            )
+        except Unavailable as error:
+            problem: Unavailable | ConfigError = error
         else:
             if not missing:
                 return
@@ -59,14 +59,14 @@ async def preflight(apps: Iterable["RoleApp"]) -> None:
 
 
 def _topics(app: "RoleApp") -> set[str]:
-    client = AdminClient(
-        {
-            "bootstrap.servers": app.bootstrap,
-            **app.kafka_security.librdkafka(),
-            "log_level": 2,  # critical only: each refused connection would be a line
-        }
-    )
-    return set(client.list_topics(timeout=ASK_TIMEOUT_S).topics)
+    complaints = Complaints()
+    config: dict[str, Any] = {
+        "bootstrap.servers": app.bootstrap,
+        **app.kafka_security.librdkafka(),
+        "error_cb": complaints,
+        "log_level": 2,  # critical only: each refused connection would be a line
+    }
+    return set(reach(AdminClient(config), complaints, app.bootstrap, app.kafka_security, ASK_TIMEOUT_S).topics)
 
 
 def check_port(host: str, port: int) -> None:

@@ -2,7 +2,7 @@
 
 import subprocess
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -45,7 +45,7 @@ class Kafka(Service):
         """
         place.folder.mkdir(parents=True, exist_ok=True)
         properties = place.folder / "server.properties"
-        properties.write_text("".join(f"{key}={value}\n" for key, value in _properties(place).items()))
+        properties.write_text("".join(f"{key}={value}\n" for key, value in self.properties(place).items()))
         if (place.data / "meta.properties").exists():
             return
         done = subprocess.run(
@@ -57,6 +57,7 @@ class Kafka(Service):
                 _CLUSTER_ID,
                 "--config",
                 str(properties),
+                *self.format_options(),
             ],
             capture_output=True,
             text=True,
@@ -82,7 +83,7 @@ class Kafka(Service):
         Raises:
             NotReady: no answer, or no controller yet.
         """
-        client = AdminClient({"bootstrap.servers": place.address("kafka"), "log_level": 0, "socket.timeout.ms": 3000})
+        client = AdminClient({**self.client_config(place), "log_level": 0, "socket.timeout.ms": 3000})
         try:
             metadata = client.list_topics(timeout=3)
         except KafkaException as error:
@@ -93,6 +94,18 @@ class Kafka(Service):
     def environment(self, place: Place) -> dict[str, str]:
         """Bootstrap address."""
         return {"ALPR_KAFKA_BOOTSTRAP": place.address("kafka")}
+
+    def properties(self, place: Place) -> dict[str, object]:
+        """What stands in server.properties; a broker with other listeners adds to it."""
+        return _properties(place)
+
+    def format_options(self) -> tuple[str, ...]:
+        """More options of the format tool, such as the users of a broker that wants a login."""
+        return ()
+
+    def client_config(self, place: Place) -> dict[str, Any]:
+        """How the health check connects."""
+        return {"bootstrap.servers": place.address("kafka")}
 
     def _jars(self) -> Path:
         return self.artifacts()[0].folder

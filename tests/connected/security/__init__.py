@@ -1,0 +1,1 @@
+"""The platform against a Kafka that wants TLS, a login and rights."""
