@@ -17,6 +17,7 @@ from edge_agent.settings import EdgeSettings
 from edge_agent.spool import Spool
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
+from schemas.kafka_security import kafka_security
 from schemas.registry import HttpRegistry
 from telemetry.log import get_logger
 
@@ -64,9 +65,12 @@ class Agent:
         models: Models | None = None,
     ) -> None:
         self._models = models or Models(video_reading(settings), load_vehicle_detector(settings))
+        security = kafka_security()
+        for concern in security.concerns:
+            _log.warning("Kafka security", concern=concern)
         spool = Spool(settings.spool_dir, max_bytes=settings.spool_max_mb * 2**20)
         codec = EventCodec(HttpRegistry(endpoints.registry_url))
-        self._publisher = Publisher(spool, codec, kafka_producer(endpoints.kafka_bootstrap))
+        self._publisher = Publisher(spool, codec, kafka_producer(endpoints.kafka_bootstrap, security))
         self._images = ImageStore(s3_client(endpoints), endpoints.s3_bucket, queue_size=settings.image_queue)
         node = this_node(settings.agent_id, self._models.names())
         self._health = [CameraHealth(camera.camera_id, settings.agent_id) for camera in cameras]

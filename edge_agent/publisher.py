@@ -22,6 +22,8 @@ from schemas.codec import EventCodec
 from schemas.errors import RegistryUnavailable
 from schemas.events import Detection, Metric
 from schemas.json_form import detection_to_json
+from schemas.kafka_refusal import RefusalWatch
+from schemas.kafka_security import KafkaSecurity
 from schemas.topics import DETECTED, METRICS
 from telemetry.log import get_logger
 from telemetry.metrics import (
@@ -45,10 +47,11 @@ _NEVER = frozenset(
 _log = get_logger(__name__)
 
 
-def producer_config(bootstrap: str) -> dict[str, Any]:
+def producer_config(bootstrap: str, security: KafkaSecurity) -> dict[str, Any]:
     """Settings of librdkafka: acknowledged by all replicas, no duplicates, no time limit, one partitioner."""
     return {
         "bootstrap.servers": bootstrap,
+        **security.librdkafka(),
         "acks": "all",
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
@@ -86,11 +89,20 @@ ProducerMaker = Callable[[Callable[[KafkaError], None]], ProducerLike]
 """Makes a producer that reports trouble with the brokers to the given function, from `poll`."""
 
 
-def kafka_producer(bootstrap: str) -> ProducerMaker:
-    """Real producers for a cluster."""
+def kafka_producer(bootstrap: str, security: KafkaSecurity) -> ProducerMaker:
+    """Real producers for a cluster. What Kafka refuses is logged with the setting to change."""
+    watch = RefusalWatch(
+        bootstrap,
+        security,
+        lambda refusal: _log.error("Kafka refuses this agent; events wait in the spool", reason=refusal),
+    )
 
     def make(on_error: Callable[[KafkaError], None]) -> ProducerLike:
-        producer: ProducerLike = Producer({**producer_config(bootstrap), "error_cb": on_error})
+        def complained(error: KafkaError) -> None:
+            watch(error)
+            on_error(error)
+
+        producer: ProducerLike = Producer({**producer_config(bootstrap, security), "error_cb": complained})
         return producer
 
     return make

@@ -11,15 +11,22 @@ from query_api.stores.opensearch import OpenSearchIndex
 from query_api.stores.timescale import TimescaleStore
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints, endpoints
+from schemas.kafka_security import kafka_security
 from schemas.registry import HttpRegistry
+from telemetry.log import get_logger
+
+log = get_logger(__name__)
 
 
 def real_ports(settings: ApiSettings, servers: Endpoints) -> Ports:
     """Adapters to the servers; nothing is connected yet.
 
     Raises:
-        schemas.errors.ConfigError: an address cannot be one.
+        schemas.errors.ConfigError: an address cannot be one, or the Kafka security settings cannot work.
     """
+    security = kafka_security()
+    for concern in security.concerns:
+        log.warning("kafka_security", concern=concern)
     codec = EventCodec(HttpRegistry(servers.registry_url, timeout_s=settings.publish_timeout_s))
     return Ports(
         store=TimescaleStore.connect(servers.timescale_dsn.get_secret_value(), settings),
@@ -37,7 +44,11 @@ def real_ports(settings: ApiSettings, servers: Endpoints) -> Ports:
             timeout_s=settings.health_timeout_s,
         ),
         publisher=KafkaPublisher(
-            servers.kafka_bootstrap, codec, settings.publish_timeout_s, retry_after_s=settings.retry_after_s
+            servers.kafka_bootstrap,
+            security,
+            codec,
+            settings.publish_timeout_s,
+            retry_after_s=settings.retry_after_s,
         ),
     )
 

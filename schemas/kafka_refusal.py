@@ -8,6 +8,8 @@ refusal is looked at once more with a handshake of our own, whose reasons are ex
 import re
 import socket
 import ssl
+from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ PROBE_TIMEOUT_S = 2.0
 ALERT_WAIT_S = 0.3
 """How long a TLS 1.3 server may take to say that it wants a client certificate: it does so after the handshake."""
 TRY_S = 1.0
+LOOK_AGAIN_S = 30.0
+TELL_AGAIN_S = 600.0
 _PLACE = re.compile(r"^\w+://([^/\s]+)/")
 _EXPIRED, _NOT_YET_VALID = 10, 9
 _WRONG_NAME = frozenset({62, 64})
@@ -58,6 +62,43 @@ class Complaints:
         """Take a complaint in."""
         if error.name() in _LOGIN or error.name() == "_SSL":
             self.last = error
+
+
+class RefusalWatch:
+    """An ``error_cb`` for a client that lives long: says once what to change, and again while it stays so.
+
+    Args:
+        bootstrap: Kafka servers.
+        security: Kafka login.
+        tell: is given the refusal in words.
+    """
+
+    def __init__(self, bootstrap: str, security: KafkaSecurity, tell: Callable[[str], None]) -> None:
+        self._bootstrap = bootstrap
+        self._security = security
+        self._tell = tell
+        self._look_at = 0.0
+        self._tell_at = 0.0
+        self.refusal: str | None = None
+
+    def __call__(self, error: KafkaErrorLike) -> None:
+        """Take an error in. Whoever polls the client waits for a look at the broker, so that happens seldom."""
+        name, now = error.name(), monotonic()
+        if name not in _LOGIN:
+            if name not in ("_SSL", "_ALL_BROKERS_DOWN") or now < self._look_at:
+                return
+            self._look_at = now + LOOK_AGAIN_S
+        refusal = explain(error, self._bootstrap, self._security)
+        if refusal is None:
+            return
+        if refusal != self.refusal or now >= self._tell_at:
+            self._tell_at = now + TELL_AGAIN_S
+            self._tell(refusal)
+        self.refusal = refusal
+
+    def let_in(self) -> None:
+        """Kafka has answered: what was refused before is over."""
+        self.refusal = None
 
 
 def reach(client: Any, complaints: Complaints, bootstrap: str, security: KafkaSecurity, timeout_s: float) -> Any:

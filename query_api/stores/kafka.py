@@ -11,6 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from schemas.codec import EventCodec
 from schemas.errors import SchemaError, Unavailable
 from schemas.events import AlertAction, Detection
+from schemas.kafka_refusal import RefusalWatch
+from schemas.kafka_security import KafkaSecurity
 from schemas.topics import ALERT_ACTIONS, DETECTED, Topic
 from telemetry.log import get_logger
 
@@ -23,19 +25,30 @@ class KafkaPublisher:
 
     Args:
         bootstrap: Kafka bootstrap servers.
+        security: Kafka login.
         codec: encoder; its registry is asked once for each topic.
         timeout_s: how long a record may wait for its acknowledgement. After it the record is dropped, not sent later:
             a client that was told 503 will send it again.
         retry_after_s: pause that clients are told.
     """
 
-    def __init__(self, bootstrap: str, codec: EventCodec, timeout_s: float, retry_after_s: float) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        security: KafkaSecurity,
+        codec: EventCodec,
+        timeout_s: float,
+        retry_after_s: float,
+    ) -> None:
+        self._watch = RefusalWatch(bootstrap, security, lambda refusal: log.error("kafka_refuses", reason=refusal))
         self._codec = codec
         self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
         self._prepared: set[str] = set()
         self._config: dict[str, Any] = {
             "bootstrap.servers": bootstrap,
+            **security.librdkafka(),
+            "error_cb": self._watch,
             "client.id": "alpr-api",
             "partitioner": "murmur2_random",  # as aiokafka and Faust: one key, one partition, whoever produces
             "enable.idempotence": True,
@@ -46,7 +59,7 @@ class KafkaPublisher:
             "message.timeout.ms": round(timeout_s * 1000),
             "socket.connection.setup.timeout.ms": 5000,
             "reconnect.backoff.max.ms": 2000,
-            "log_level": 3,
+            "log_level": 2,  # librdkafka repeats the rest for ever; the watch tells what matters of it
         }
         self._producer: Producer | None = None
         self._stopping = threading.Event()
@@ -73,7 +86,9 @@ class KafkaPublisher:
         try:
             found = await asyncio.to_thread(self._opened().list_topics, DETECTED.name, min(2.0, self._timeout_s))
         except KafkaException as error:
-            raise self._away("Kafka does not answer") from error
+            away = "Kafka refuses this API; its log says why" if self._watch.refusal else "Kafka does not answer"
+            raise self._away(away) from error
+        self._watch.let_in()
         if found.topics[DETECTED.name].error is not None:
             raise self._away(f"Kafka has no topic {DETECTED.name}; `alpr topics apply` creates it")
 

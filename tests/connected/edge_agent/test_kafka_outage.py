@@ -11,6 +11,7 @@ from edge_agent.spool import Spool
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
 from schemas.events import Detection
+from schemas.kafka_security import KafkaSecurity
 from schemas.registry import HttpRegistry
 
 MIB = 2**20
@@ -19,7 +20,7 @@ MIB = 2**20
 def _publisher(endpoints: Endpoints, settings: EdgeSettings) -> Publisher:
     codec = EventCodec(HttpRegistry(endpoints.registry_url))
     publisher = Publisher(
-        Spool(settings.spool_dir, max_bytes=8 * MIB), codec, kafka_producer(endpoints.kafka_bootstrap)
+        Spool(settings.spool_dir, max_bytes=8 * MIB), codec, kafka_producer(endpoints.kafka_bootstrap, KafkaSecurity())
     )
     publisher.start()
     return publisher

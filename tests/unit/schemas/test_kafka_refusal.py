@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from schemas.kafka_refusal import Complaints, explain
+from schemas.kafka_refusal import TELL_AGAIN_S, Complaints, RefusalWatch, explain
 from schemas.kafka_security import KafkaSecurity
 
 NOWHERE = "127.0.0.1:1"
@@ -115,3 +115,40 @@ def test_only_refusals_are_kept() -> None:
     complaints(Complaint("_ALL_BROKERS_DOWN"))
     assert complaints.last is not None
     assert complaints.last.name() == "_SSL"
+
+
+def test_a_refusal_is_told_once_and_again_while_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Librdkafka complains several times a second; a log wants one line, and another one later."""
+    now_s = 1000.0
+    monkeypatch.setattr("schemas.kafka_refusal.monotonic", lambda: now_s)
+    told: list[str] = []
+    watch = RefusalWatch(NOWHERE, LOGIN, told.append)
+    for _ in range(5):
+        watch(Complaint("_AUTHENTICATION", "Invalid username or password"))
+    assert len(told) == 1
+    assert watch.refusal == told[0]
+    now_s += TELL_AGAIN_S
+    watch(Complaint("_AUTHENTICATION", "Invalid username or password"))
+    assert len(told) == 2
+
+
+def test_a_refusal_that_comes_back_is_told_again() -> None:
+    """After Kafka has let us in, a refusal is news."""
+    told: list[str] = []
+    watch = RefusalWatch(NOWHERE, LOGIN, told.append)
+    watch(Complaint("_AUTHENTICATION", "Invalid username or password"))
+    watch.let_in()
+    assert watch.refusal is None
+    watch(Complaint("_AUTHENTICATION", "Invalid username or password"))
+    assert len(told) == 2
+
+
+def test_brokers_are_looked_at_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look waits for a broker that may not answer; the thread that polls has other work."""
+    looks: list[str] = []
+    monkeypatch.setattr("schemas.kafka_refusal._probe", lambda bootstrap, _security: looks.append(bootstrap))
+    watch = RefusalWatch(NOWHERE, KafkaSecurity(), looks.append)
+    for _ in range(5):
+        watch(Complaint("_TRANSPORT", "Connection refused"))
+        watch(Complaint("_ALL_BROKERS_DOWN", "1/1 brokers are down"))
+    assert looks == [NOWHERE]
