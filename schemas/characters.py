@@ -40,10 +40,28 @@ def _pattern(positions: int) -> re.Pattern[bytes]:
     return re.compile(b"%s%s{%d}\\x00" % (re.escape(bytes([positions << 1])), _POSITION, positions), re.DOTALL)
 
 
-@lru_cache(maxsize=MAX_ALTERNATIVES + 1)
-def _position(count: int) -> struct.Struct:
-    """The probabilities of one position."""
-    return struct.Struct("<" + "xxf" * count)
+class _Layout:
+    """Where things lie in an array of positions with given numbers of alternatives.
+
+    Attributes:
+        shares: all probabilities, from the first byte of the array on.
+        spans: for each position where its first character lies and where the last one ends, in bytes, and the same of
+            its probabilities, in numbers.
+    """
+
+    __slots__ = ("shares", "spans")
+
+    def __init__(self, counts: bytes) -> None:
+        self.shares = struct.Struct("<x" + "".join("x" + "xxf" * (count >> 1) + "x" for count in counts))
+        self.spans: list[tuple[int, int, int, int]] = []
+        place, first = 1, 0
+        for count in counts:  # twice the number: a zigzag integer
+            end = place + 3 * count + 2  # a length, a character and four bytes each, between a count and an end mark
+            self.spans.append((place + 2, end, first, first + (count >> 1)))
+            place, first = end, first + (count >> 1)
+
+
+_layout_of = lru_cache(maxsize=4096)(_Layout)  # readers give few; the bound is for hostile input
 
 
 _alternative = builder(CharacterAlternative)
@@ -78,21 +96,30 @@ class Characters(Sequence[Alternatives]):
     def positions(self) -> list[Position]:
         """What each position may show."""
         raw = self.raw
-        place = 1
-        found: list[Position] = []
-        for _ in range(raw[0] >> 1):
-            count = raw[place] >> 1
-            end = place + 6 * count + 2  # a length, a character and four bytes each, between a count and an end mark
-            found.append((raw[place + 2 : end : 6], _position(count).unpack_from(raw, place + 1)))
-            place = end
-        return found
+        layout = self._layout()
+        shares = layout.shares.unpack_from(raw)
+        return [(raw[start:end:6], shares[first:last]) for start, end, first, last in layout.spans]
 
     def are_probabilities(self, most_together: float) -> bool:
         """Whether every probability lies in 0..1 and those of no position add up to more than `most_together`."""
-        for _, shares in self.positions():
-            if not (min(shares) >= 0.0 and max(shares) <= 1.0 and sum(shares) <= most_together):
-                return False  # nan makes the sum nan, which compares false
+        layout = self._layout()
+        shares = layout.shares.unpack_from(self.raw)
+        if not (min(shares) >= 0.0 and max(shares) <= 1.0):
+            return False
+        for _, _, first, last in layout.spans:  # noqa: SIM110 - no generator: this runs for each detection
+            if not sum(shares[first:last]) <= most_together:  # nan makes the sum nan, which compares false
+                return False
         return True
+
+    def _layout(self) -> _Layout:
+        raw = self.raw
+        counts = []
+        place = 1
+        for _ in range(raw[0] >> 1):
+            count = raw[place]
+            counts.append(count)
+            place += 3 * count + 2
+        return _layout_of(bytes(counts))
 
     def _loaded(self) -> tuple[Alternatives, ...]:
         if self._items is None:
