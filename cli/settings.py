@@ -20,6 +20,7 @@ CLASSES: tuple[tuple[str, str], ...] = (
     ("Worker", "streams.settings:StreamSettings"),
     ("Routing", "agents.decisions.plausibility:RoutingSettings"),
     ("Deduplication", "agents.decisions.passes:DeduplicationSettings"),
+    ("Visits", "agents.decisions.visits:VisitSettings"),
     ("Rules", "alert_rules.settings:RuleSettings"),
     ("Notifications", "agents.channels.settings:NotifySettings"),
     ("TimescaleDB sink", "agents.sinks.settings:TimescaleSettings"),
