@@ -69,7 +69,7 @@ class Agent:
         for concern in security.concerns:
             _log.warning("Kafka security", concern=concern)
         spool = Spool(settings.spool_dir, max_bytes=settings.spool_max_mb * 2**20)
-        codec = EventCodec(HttpRegistry(endpoints.registry_url))
+        codec = EventCodec(HttpRegistry.of(endpoints))
         self._publisher = Publisher(spool, codec, kafka_producer(endpoints.kafka_bootstrap, security))
         self._images = ImageStore(s3_client(endpoints), endpoints.s3_bucket, queue_size=settings.image_queue)
         node = this_node(settings.agent_id, self._models.names())

@@ -27,7 +27,7 @@ def real_ports(settings: ApiSettings, servers: Endpoints) -> Ports:
     security = kafka_security()
     for concern in security.concerns:
         log.warning("kafka_security", concern=concern)
-    codec = EventCodec(HttpRegistry(servers.registry_url, timeout_s=settings.publish_timeout_s))
+    codec = EventCodec(HttpRegistry.of(servers, timeout_s=settings.publish_timeout_s))
     return Ports(
         store=TimescaleStore.connect(servers.timescale_dsn.get_secret_value(), settings),
         index=OpenSearchIndex(

@@ -1,6 +1,7 @@
 """Where the platform's servers are: one settings class, used by every process."""
 
 from functools import cache
+from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,12 @@ class Endpoints(BaseSettings):
     registry_url: str = Field(
         "http://localhost:8081/apis/ccompat/v7",
         description="Confluent-compatible schema registry, base URL of its API",
+    )
+    registry_username: str | None = Field(None, description="Schema registry user, if it wants one (HTTP basic)")
+    registry_password: SecretStr | None = Field(None, description="Schema registry password")
+    registry_ca_file: Path | None = Field(
+        None,
+        description="PEM file of the authorities that an https registry is checked against",
     )
     timescale_dsn: SecretStr = Field(
         SecretStr("postgresql://alpr:alpr@localhost:5432/alpr"), description="TimescaleDB connection string"

@@ -1,9 +1,11 @@
 """The schema registry behind a port: Confluent's API over HTTP, and one in memory with the same conduct."""
 
 import json
+import ssl
 import threading
+from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import fastavro.schema
 import httpx
@@ -11,7 +13,8 @@ from schema_registry.client import SchemaRegistryClient
 from schema_registry.client.errors import ClientError
 from schema_registry.client.schema import AvroSchema
 
-from schemas.errors import RegistryUnavailable, SchemaError, UnknownSchemaId
+from schemas.endpoints import Endpoints
+from schemas.errors import ConfigError, RegistryUnavailable, SchemaError, UnknownSchemaId
 
 UNKNOWN_ID_TTL_S = 30.0
 """How long an id that the registry did not know is refused without asking again (random bytes would flood it)."""
@@ -53,15 +56,48 @@ class HttpRegistry:
         url: base URL of the Confluent API.
         timeout_s: for each request. The caller is often an event loop: an answer is awaited only at the first use of
             an id, and the wait is short.
+        login: user and password (HTTP basic).
+        ca_file: PEM file of the authorities of an https registry; None: the usual ones.
+
+    Raises:
+        ConfigError: the CA file cannot be read or holds no certificates.
     """
 
-    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
-        self.url = url.rstrip("/")
-        self._client = SchemaRegistryClient(url=self.url, timeout=httpx.Timeout(timeout_s))
+    def __init__(
+        self,
+        url: str,
+        timeout_s: float = 5.0,
+        *,
+        login: tuple[str, str] | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        address = url.rstrip("/")
+        self.url = _without_login(address)
+        self._client = SchemaRegistryClient(
+            url=address, timeout=httpx.Timeout(timeout_s), auth=None if login is None else httpx.BasicAuth(*login)
+        )
+        if ca_file is not None:  # the client's own ca_location counts only beside a client certificate
+            self._client.client_kwargs["verify"] = _trusting(ca_file)
         self._ids: dict[tuple[str, str], int] = {}
         self._schemas: dict[int, dict[str, Any]] = {}
         self._unknown: dict[int, tuple[float, SchemaError]] = {}
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, endpoints: Endpoints, timeout_s: float = 5.0) -> Self:
+        """The registry that the settings name, with their login.
+
+        Raises:
+            ConfigError: see the class.
+        """
+        password = endpoints.registry_password
+        login = (endpoints.registry_username, password.get_secret_value() if password else "")
+        return cls(
+            endpoints.registry_url,
+            timeout_s,
+            login=(login[0], login[1]) if login[0] else None,
+            ca_file=endpoints.registry_ca_file,
+        )
 
     def register(self, subject: str, schema: dict[str, Any]) -> int:
         """See `SchemaRegistry.register`."""
@@ -173,10 +209,36 @@ class HttpRegistry:
         return error
 
     def _unavailable(self, error: Exception) -> RegistryUnavailable:
+        if isinstance(error, ClientError) and error.http_code in (401, 403):
+            return RegistryUnavailable(
+                f"the schema registry at {self.url} refuses us ({error.http_code}): check ALPR_REGISTRY_USERNAME and "
+                "ALPR_REGISTRY_PASSWORD, and that the user may read and register schemas"
+            )
+        if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return RegistryUnavailable(
+                f"the certificate of the schema registry at {self.url} is not accepted ({error}): set "
+                "ALPR_REGISTRY_CA_FILE to the authority that signed it"
+            )
         return RegistryUnavailable(
             f"no usable answer from the schema registry at {self.url} ({error!r}). Is it up? "
             "`alpr stack status` tells; ALPR_REGISTRY_URL sets the address."
         )
+
+
+def _without_login(url: str) -> str:
+    """The URL as messages may show it."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as error:
+        raise ConfigError(
+            f"ALPR_REGISTRY_CA_FILE={ca_file} is no readable PEM file of certificates ({error.strerror or error})"
+        ) from error
 
 
 class MemoryRegistry:

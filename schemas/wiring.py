@@ -9,8 +9,8 @@ from schemas.registry import HttpRegistry
 
 @cache
 def registry() -> HttpRegistry:
-    """The registry that ALPR_REGISTRY_URL names. Nothing is asked before the first use."""
-    return HttpRegistry(endpoints().registry_url)
+    """The registry that the ALPR_REGISTRY_* settings name. Nothing is asked before the first use."""
+    return HttpRegistry.of(endpoints())
 
 
 @cache

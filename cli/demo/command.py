@@ -87,7 +87,7 @@ class Demo:
         self.stack.stop()
 
     def _run_on(self, endpoints: Endpoints, source: str | None, seed: int, keep: bool) -> bool:
-        codec = EventCodec(HttpRegistry(endpoints.registry_url))
+        codec = EventCodec(HttpRegistry.of(endpoints))
         environment = self.stack.endpoints()
         children = Children(self.folder, environment)
         webhooks = self.folder / "webhooks.jsonl"
