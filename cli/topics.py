@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition
 from cli.errors import CommandError
 from cli.kafka_clients import TIMEOUT_S, admin, consumer, kafka_errors
 from cli.output import say, show_table, table
+from cli.topic_acls import acls
 from cli.topic_admin import MAX_REPLICAS, broker_count, carry_out, topic_states, wait_for_leaders
 from cli.topic_plan import Step, TopicState, plan
 from schemas.topics import BY_NAME, CATALOGUE, Topic
@@ -21,6 +22,9 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Machine-rea
 @click.group()
 def topics() -> None:
     """Create, change and look at the platform's Kafka topics."""
+
+
+topics.add_command(acls)
 
 
 def _partition_wish(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
