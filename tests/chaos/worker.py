@@ -124,11 +124,15 @@ class Worker:
 
     def is_ready_for_partitions(self) -> bool:
         """Whether the worker has partitions of the first role and has recovered them."""
+        return self.partitions() > 0
+
+    def partitions(self) -> int:
+        """How many partitions of its source topics the first role has; 0 until it has recovered them."""
         answer = self.get("/ready")
         if answer is None:
-            return False
+            return 0
         role = next(iter(answer.json()["roles"].values()))
-        return bool(role["partitions"] and role["lag_records"] is not None)
+        return int(role["partitions"]) if role["lag_records"] is not None else 0
 
     def tail(self, lines: int = 30) -> str:
         """End of the log."""
