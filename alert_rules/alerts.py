@@ -1,5 +1,7 @@
 """An alert with its proof, made of a rule and the sighting that fired it."""
 
+from typing import Any
+
 from alert_rules.facts import Facts
 from alert_rules.fields import find_field
 from alert_rules.plate_patterns import PlateHit
@@ -24,25 +26,10 @@ def build_alert(rule: Rule, facts: Facts, suppressed: int) -> Alert:
     hit = min(finding.hits(), key=lambda hit: (-hit.likelihood, hit.listed), default=None)
     group = rule.group_by.of(sighting)
     alert_id = keys.alert_id(rule.id, group, sighting.event_id)
-    context = {
-        field.name: field.show(value) for field in _CONTEXT_FIELDS if (value := field.read(sighting)) is not None
-    }
-    for name, text in (("rule_description", rule.description), ("runbook", rule.runbook)):
-        if text:
-            context[name] = text
     values = {
-        "alert_id": alert_id,
-        "rule.id": rule.id,
-        "rule_id": rule.id,
-        "rule.name": rule.name,
-        "rule_name": rule.name,
-        "severity": rule.severity,
-        "description": rule.description,
-        "runbook": rule.runbook,
-        "key": group,
+        **alert_values(rule, alert_id, group, suppressed),
         "matched_plate": hit.listed if hit else None,
         "likelihood": hit.likelihood if hit else None,
-        "suppressed": suppressed,
     }
     message = rule.message.render(sighting, values) if rule.message else default_message(rule, sighting, hit)
     return Alert(
@@ -66,8 +53,33 @@ def build_alert(rule: Rule, facts: Facts, suppressed: int) -> Alert:
         images=sighting.images,
         actions=rule.actions,
         freshness_s=rule.freshness_s,
-        context=context,
+        context=flat_context(rule, sighting),
     )
+
+
+def flat_context(rule: Rule, sighting: Sighting) -> dict[str, str]:
+    """The trigger's flat fields as text, with the rule's words for people."""
+    context = {
+        field.name: field.show(value) for field in _CONTEXT_FIELDS if (value := field.read(sighting)) is not None
+    }
+    words = (("rule_description", rule.description), ("runbook", rule.runbook))
+    return context | {name: text for name, text in words if text}
+
+
+def alert_values(rule: Rule, alert_id: str, group: str, suppressed: int) -> dict[str, Any]:
+    """What a message may say beside the fields of the sighting, as far as every alert has it."""
+    return {
+        "alert_id": alert_id,
+        "rule.id": rule.id,
+        "rule_id": rule.id,
+        "rule.name": rule.name,
+        "rule_name": rule.name,
+        "severity": rule.severity,
+        "description": rule.description,
+        "runbook": rule.runbook,
+        "key": group,
+        "suppressed": suppressed,
+    }
 
 
 def default_message(rule: Rule, sighting: Sighting, hit: PlateHit | None) -> str:

@@ -1,21 +1,57 @@
-"""Runs the engine over sightings of the past. The same sightings in the same order give the alerts of the live run."""
+"""Runs the engine over sightings of the past. The same sightings in the same order give the alerts of the live run.
+
+Correlations do not depend on the order: they are decided when time has passed, which here follows the sightings at a
+distance, and at the end of the sightings catches up with them.
+"""
 
 from collections.abc import Iterable, Iterator
 
+from alert_rules.correlations.offline import Correlations, Outcome
 from alert_rules.engine import Decision, Engine
+from schemas.clock import MICROS_PER_S
 from schemas.events import Sighting
 
+LATENESS_US = 3600 * MICROS_PER_S
+"""How much older than the newest sighting one may be without being late for correlations."""
+ADVANCE_EVERY_US = MICROS_PER_S
 
-def backtest(engine: Engine, sightings: Iterable[Sighting]) -> Iterator[tuple[Sighting, Decision]]:
+
+def backtest(
+    engine: Engine, sightings: Iterable[Sighting], lateness_us: int = LATENESS_US
+) -> Iterator[tuple[Sighting, Decision]]:
     """Decide sighting after sighting, with a memory that starts empty.
 
+    Args:
+        engine: rules and watchlists.
+        sightings: in the order in which they came.
+        lateness_us: for correlations: what is older than the newest sighting by more than this is late.
+
     Yields:
-        Those that a rule matched, with the decision.
+        Those that led to something, with the decision; of correlations it comes with the sighting that moved time on.
     """
     memory: dict[bytes, bytes | None] = {}
+    correlations = Correlations(engine.rules.enabled, engine.watchlists)
+    newest_us, decided_us, sighting = 0, 0, None
     for sighting in sightings:
         match = engine.match(sighting)
         if match is not None:
             decision = engine.decide(match, memory)
             memory.update(decision.changes)
             yield sighting, decision
+        if correlations.is_empty:
+            continue
+        if not newest_us:
+            correlations.advance(sighting.captured_at - lateness_us - 1)
+        late = correlations.take(sighting)
+        if late.alerts:
+            yield sighting, _decision(late)
+        newest_us = max(newest_us, sighting.captured_at)
+        if newest_us - lateness_us >= decided_us + ADVANCE_EVERY_US:
+            decided_us = newest_us - lateness_us
+            yield sighting, _decision(correlations.advance(decided_us))
+    if sighting is not None and not correlations.is_empty:
+        yield sighting, _decision(correlations.advance(newest_us))
+
+
+def _decision(outcome: Outcome) -> Decision:
+    return Decision(tuple(outcome.alerts), {}, tuple(outcome.held_back))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alert_rules.alerts import build_alert
+from alert_rules.correlations.explanation import explain_rule
 from alert_rules.facts import Facts
 from alert_rules.finding import Finding
 from alert_rules.loading import RuleSet
@@ -69,7 +70,8 @@ class Engine:
     def __init__(self, rules: RuleSet, watchlists: Watchlists | None = None) -> None:
         self.rules = rules
         self.watchlists = watchlists if watchlists is not None else Watchlists()
-        self._rules = rules.enabled
+        # a correlation decides over several sightings: `alert_rules.correlations`
+        self._rules = tuple(rule for rule in rules.enabled if rule.correlation is None)
         self._index = RuleIndex(self._rules)
 
     def match(self, sighting: Sighting) -> Match | None:
@@ -120,7 +122,7 @@ class Engine:
     def explain(self, sighting: Sighting) -> list[Explanation]:
         """What each enabled rule makes of a sighting, condition by condition; memory is left out."""
         facts = Facts(sighting, self.watchlists)
-        return [Explanation(rule, rule.match.explain(facts)) for rule in self._rules]
+        return [Explanation(rule, explain_rule(rule, facts)) for rule in self.rules.enabled]
 
 
 def _suppress(rule: Rule, sighting: Sighting, memory: Memory, changes: dict[bytes, bytes | None]) -> int | None:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from alert_rules.correlations.offline import Correlations
 from alert_rules.engine import Engine
 from alert_rules.errors import Place
 from alert_rules.loading import RuleSet
+from alert_rules.reading.rule_tests import BASE_US
 from alert_rules.rule import ExpectedAlert, Rule, RuleTest
 from alert_rules.watchlists import Watchlists
 from schemas.clock import to_iso
@@ -38,7 +40,10 @@ def run_tests(rules: RuleSet) -> Iterator[TestOutcome]:
 
 
 def _run(rule: Rule, test: RuleTest) -> list[Alert]:
-    engine = Engine(RuleSet((replace(rule, enabled=True),)), Watchlists(test.watchlists))
+    rules, watchlists = RuleSet((replace(rule, enabled=True),)), Watchlists(test.watchlists)
+    if rule.correlation is not None:
+        return _run_correlation(Correlations(rules.rules, watchlists), test)
+    engine = Engine(rules, watchlists)
     memory: dict[bytes, bytes | None] = {}
     alerts: list[Alert] = []
     for sighting in test.events:
@@ -46,6 +51,14 @@ def _run(rule: Rule, test: RuleTest) -> list[Alert]:
         memory.update(decision.changes)
         alerts.extend(decision.alerts)
     return alerts
+
+
+def _run_correlation(correlations: Correlations, test: RuleTest) -> list[Alert]:
+    times = [event.captured_at for event in test.events]
+    correlations.advance(min([BASE_US, *times]) - 1)
+    for sighting in test.events:
+        correlations.take(sighting)
+    return correlations.advance(max(times, default=BASE_US) + test.until_us).alerts
 
 
 def _failures(test: RuleTest, alerts: list[Alert]) -> Iterator[tuple[Place, str]]:

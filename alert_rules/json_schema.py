@@ -9,6 +9,7 @@ from typing import Any
 
 from alert_rules.conditions.comparison import OPERATORS
 from alert_rules.conditions.schedule import DAYS
+from alert_rules.correlation_schema import correlation_schema, late_schema
 from alert_rules.fields import known_fields
 from alert_rules.reading import common, existing, native
 from alert_rules.reading.actions import CHANNELS, SPELLINGS
@@ -44,7 +45,10 @@ def rules_schema() -> Schema:
                 "type": "object",
                 "anyOf": [{"$ref": f"#/$defs/{name}"} for name in ("native", "conditions", "typed")],
             },
-            "native": _object(native.KEYS, ("id", "match"), _RULE_PARTS),
+            "native": {
+                **_object(native.KEYS, ("id",), _RULE_PARTS),
+                "anyOf": [{"required": ["match"]}, {"required": ["correlation"]}],
+            },
             "conditions": _object(existing.CONDITIONS_KEYS, ("conditions",), _RULE_PARTS),
             "typed": _object(existing.TYPED_KEYS, ("type",), _RULE_PARTS),
             "field": _field(),
@@ -53,6 +57,7 @@ def rules_schema() -> Schema:
             "plates": _plates(),
             "watchlist": _watchlist(),
             "schedule": _schedule(),
+            "correlation": correlation_schema(_ref("condition"), _ref("field"), _DURATION, _TEXTS, _ref("schedule")),
             "group": {"anyOf": [_ref("field"), {"type": "array", "items": _ref("field")}]},
             "action": {"anyOf": [_action(channel) for channel in CHANNELS]},
             "notifications": _notifications(),
@@ -100,6 +105,9 @@ _RULE_PARTS: dict[str, Schema] = {
     "operator": {"enum": sorted({spelling for spellings in OPERATORS.values() for spelling in spellings})},
     "value": {},
     "group_by": {"$ref": "#/$defs/group"},
+    "timespan": _DURATION,
+    "correlation": {"$ref": "#/$defs/correlation"},
+    "late": late_schema(_DURATION),
     "suppress": {
         "anyOf": [
             _DURATION,
@@ -107,7 +115,12 @@ _RULE_PARTS: dict[str, Schema] = {
                 "type": "object",
                 "required": ["for"],
                 "additionalProperties": False,
-                "properties": {"for": _DURATION, "by": {"$ref": "#/$defs/group"}},
+                "properties": {
+                    "for": _DURATION,
+                    "by": {"$ref": "#/$defs/group"},
+                    "realert": {"enum": ["exponential", "constant"]},
+                    "max": _DURATION,
+                },
             },
         ]
     },
@@ -246,6 +259,7 @@ def _test() -> Schema:
             "name": {"type": "string"},
             "watchlists": {"type": "object", "additionalProperties": _TEXTS},
             "events": {"type": "array", "items": {"type": "object"}},
+            "until": _DURATION,
             "alerts": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "array", "items": expected}]},
         },
     }

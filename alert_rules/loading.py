@@ -113,13 +113,15 @@ def _read_file(root: Node, problems: Problems) -> list[Rule]:
 
 
 def _read_rule(body: Mapping, defaults: ChannelDefaults, problems: Problems) -> Rule | None:
-    if "match" in body.entries:
+    if "match" in body.entries or "correlation" in body.entries:
         return read_native(body, defaults, problems)
     if "conditions" in body.entries:
         return read_conditions(body, defaults, problems)
     if "type" in body.entries:
         return read_typed(body, defaults, problems)
-    raise RuleProblem(body.place, "a rule needs 'match' (or, as in existing files, 'conditions' or 'type')")
+    raise RuleProblem(
+        body.place, "a rule needs 'match' or 'correlation' (or, as in existing files, 'conditions' or 'type')"
+    )
 
 
 def _check_ids(rules: list[Rule], problems: Problems) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from alert_rules.correlations.plan import Correlation
 from alert_rules.errors import Place
 from alert_rules.fields import Field
 from alert_rules.finding import Condition
@@ -45,10 +46,17 @@ class Suppression:
     Attributes:
         for_us: how long.
         by: the group; not always the one that the rule alerts for.
+        max_us: the time doubles up to this while matches go on (correlations only); None: it stays.
     """
 
     for_us: int
     by: GroupKey
+    max_us: int | None = None
+
+    def canonical(self) -> list[Any]:
+        """The meaning in plain values."""
+        bounds = [self.for_us] if self.max_us is None else [self.for_us, self.max_us]
+        return [*bounds, self.by.canonical()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class RuleTest:
 
     Attributes:
         alerts: the alerts in order; or how many, where only that is given.
+        until_us: how far time goes on after the last event, for correlations.
     """
 
     name: str
@@ -77,6 +86,7 @@ class RuleTest:
     alerts: tuple[ExpectedAlert, ...] | int
     watchlists: tuple[WatchlistEntry, ...]
     place: Place
+    until_us: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,7 @@ class Rule:
 
     Attributes:
         match: what a sighting must be like.
+        correlation: what is looked for in the sightings that match; None: each is an alert.
         group_by: what the alert is for.
         freshness_s: older alerts are recorded but not sent; None: the notifier's default.
         message: None for the default message.
@@ -104,6 +115,7 @@ class Rule:
     actions: tuple[Action, ...] = ()
     message: Template | None = None
     freshness_s: float | None = None
+    correlation: Correlation | None = None
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -117,10 +129,11 @@ class Rule:
 
     def canonical(self) -> dict[str, Any]:
         """The rule's meaning in plain values."""
-        return {
+        correlation = {} if self.correlation is None else {"correlation": self.correlation.canonical()}
+        return correlation | {
             "match": self.match.canonical(),
             "group_by": self.group_by.canonical(),
-            "suppress": [self.suppress.for_us, self.suppress.by.canonical()] if self.suppress else None,
+            "suppress": self.suppress.canonical() if self.suppress else None,
             "severity": self.severity,
             "actions": sorted([action.type, sorted(action.params.items())] for action in self.actions),
             "message": self.message.source if self.message else None,

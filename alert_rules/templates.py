@@ -16,9 +16,14 @@ from schemas.clock import to_iso
 from schemas.errors import ConfigError
 from schemas.events import Sighting
 
+CORRELATION_NAMES = (
+    "count", "first_at", "duration", "value", "previous", "baseline", "ratio", "share", "cameras", "plates", "steps",
+    "distance_km", "speed_kmh", "probability", "due_at", "other_camera", "other_plate",
+)  # fmt: skip
+"""Numbers of correlations; each has some of them."""
 ALERT_NAMES = (
     "rule.id", "rule.name", "rule_id", "rule_name", "severity", "key", "description", "runbook", "matched_plate",
-    "likelihood", "suppressed", "alert_id",
+    "likelihood", "suppressed", "alert_id", *CORRELATION_NAMES,
 )  # fmt: skip
 """What a message may say beside the fields of the sighting."""
 MAX_MESSAGE_CHARS = 10_000

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from alert_rules import expectations as expect
@@ -98,15 +99,31 @@ def read_dedup_key(node: Node) -> GroupKey:
 
 
 def read_suppression(node: Node, group: GroupKey) -> Suppression | None:
-    """``suppress: 10m`` or ``{for: 10m, by: [...]}``; None for no time at all.
+    """``suppress: 10m`` or ``{for: 10m, by: [...], realert: exponential, max: 4h}``; None for no time at all.
 
     Raises:
         RuleProblem: it is neither.
     """
     if isinstance(node, MappingNode):
         by = read_group(node.entries["by"]) if "by" in node.entries else group
-        return suppression(expect.duration_s(expect.required(node, "for", "'suppress'"), "'for'"), by)
+        made = suppression(expect.duration_s(expect.required(node, "for", "'suppress'"), "'for'"), by)
+        return made if made is None else replace(made, max_us=_longest(node, made.for_us))
     return suppression(expect.duration_s(node, "'suppress'"), group)
+
+
+def _longest(node: MappingNode, for_us: int) -> int | None:
+    """``realert: exponential`` with ``max``: None without."""
+    if "realert" not in node.entries:
+        if "max" in node.entries:
+            raise RuleProblem(node.place_of("max"), "'max' is for realert: exponential")
+        return None
+    word = expect.choice(node.entries["realert"], "'realert'", ("exponential", "constant"))
+    if word == "constant":
+        return None
+    longest_us = round(expect.duration_s(expect.required(node, "max", "realert: exponential"), "'max'") * MICROS_PER_S)
+    if longest_us < for_us:
+        raise RuleProblem(node.place_of("max"), "'max' is shorter than 'for'")
+    return longest_us
 
 
 def suppression(seconds: float, by: GroupKey) -> Suppression | None:

@@ -1,21 +1,25 @@
 """Reads a rule in the native form: ``id``, ``match`` and what goes with it."""
 
 from alert_rules import expectations as expect
+from alert_rules.conditions.anything import Anything
+from alert_rules.correlations.plan import Correlation
 from alert_rules.document import Mapping
-from alert_rules.errors import Problems
+from alert_rules.errors import Problems, RuleProblem
 from alert_rules.finding import Condition
 from alert_rules.reading import common
 from alert_rules.reading.actions import ChannelDefaults, read_actions, read_notify
+from alert_rules.reading.correlation import read_correlation
+from alert_rules.reading.correlation_types import TYPES
 from alert_rules.reading.match import read_match
 from alert_rules.reading.rule_tests import read_tests
 from alert_rules.rule import GroupKey, Rule, Suppression
 from schemas.events import Action
 
 KEYS = (
-    "id", "name", "severity", "enabled", "description", "runbook", "match", "group_by", "suppress", "actions", "notify",
-    "message", "freshness", "tests",
+    "id", "name", "severity", "enabled", "description", "runbook", "match", "group_by", "timespan", "correlation",
+    "late", "suppress", "actions", "notify", "message", "freshness", "tests",
 )  # fmt: skip
-_SUPPRESS_KEYS = ("for", "by")
+SUPPRESS_KEYS = ("for", "by", "realert", "max")
 _PARTS: common.PartReaders = {
     **common.COMMON_PARTS,
     "name": ("name", lambda node: expect.text(node, "'name'", limit=200)),
@@ -33,7 +37,13 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
         rule_id = common.read_id(expect.required(body, "id", "a rule"))
     match: Condition | None = None
     with problems.collect():
-        match = read_match(expect.required(body, "match", "a rule"), problems)
+        if "match" in body.entries or "correlation" not in body.entries:
+            match = read_match(expect.required(body, "match", "a rule"), problems)
+        else:
+            match = Anything()
+    correlation: Correlation | None = None
+    with problems.collect():
+        correlation = read_correlation(body, TYPES, problems)
     group, suppress = _grouping(body, problems)
     parts = common.read_parts(body, _PARTS, problems)
     actions: tuple[Action, ...] = ()
@@ -50,6 +60,7 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
         match=match,
         place=body.place,
         group_by=group,
+        correlation=correlation,
         suppress=suppress,
         actions=actions,
     )
@@ -64,7 +75,9 @@ def _grouping(body: Mapping, problems: Problems) -> tuple[GroupKey, Suppression 
         if "suppress" in body.entries:
             node = body.entries["suppress"]
             if isinstance(node, Mapping):
-                expect.known_keys(node, _SUPPRESS_KEYS, "'suppress'", problems)
+                expect.known_keys(node, SUPPRESS_KEYS, "'suppress'", problems)
+                if "realert" in node.entries and "correlation" not in body.entries:
+                    problems.add(RuleProblem(node.place_of("realert"), "'realert' is for a rule with 'correlation'"))
             suppress = common.read_suppression(node, group)
     return group, suppress
 

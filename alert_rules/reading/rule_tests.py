@@ -26,7 +26,7 @@ from schemas.clock import MICROS_PER_S, parse_time
 from schemas.errors import SchemaError
 from schemas.events import Sighting, WatchlistEntry
 
-KEYS = ("name", "watchlists", "events", "alerts")
+KEYS = ("name", "watchlists", "events", "until", "alerts")
 BASE_US = parse_time("2026-01-05T00:00:00Z")
 ALERT_KEYS = (
     "at",
@@ -84,7 +84,15 @@ def _test(body: Mapping, number: int, problems: Problems) -> RuleTest:
         alerts=_alerts(expect.required(body, "alerts", "a test"), problems),
         watchlists=_watchlists(body.entries["watchlists"], problems) if "watchlists" in body.entries else (),
         place=body.place,
+        until_us=_until(body),
     )
+
+
+def _until(body: Mapping) -> int:
+    """How far time goes on after the last event."""
+    if "until" not in body.entries:
+        return 0
+    return round(expect.duration_s(body.entries["until"], "'until': time after the last event") * MICROS_PER_S)
 
 
 def _event(body: Mapping, index: int, problems: Problems) -> Sighting:

@@ -1,0 +1,147 @@
+"""A sighting as correlations keep it: what operators, proofs and messages need, small enough to wait in a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from schemas.events import CharacterAlternative, Images, Location, Plate, Resolved, Sighting, Vehicle
+
+Plain = Any
+"""Lists, dicts, texts, numbers, flags and None: what JSON can hold."""
+MAX_EXTRA_CHARS = 200
+_ALTERNATIVES = 3
+
+
+class Mention(NamedTuple):
+    """An event that counted: when it was, and which."""
+
+    at_us: int
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event of a group.
+
+    Attributes:
+        sighting: without what nobody asks for later (tracks, nodes, latencies).
+        tags: numbers of the correlation's own conditions (steps of a sequence, start and end of an absence, ...) that
+            held when it was admitted.
+        notes: texts that came with it from the stage before, or from the rule's match.
+    """
+
+    sighting: Sighting
+    tags: tuple[int, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def at_us(self) -> int:
+        """Event time."""
+        return self.sighting.captured_at
+
+    @property
+    def event_id(self) -> str:
+        """Of the sighting; for an event that an operator made, an id made of those that it came from."""
+        return self.sighting.event_id
+
+    @property
+    def mention(self) -> Mention:
+        """The event in two words."""
+        return Mention(self.at_us, self.event_id)
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Events are processed in this order, whatever the order in which they came."""
+        return (self.at_us, self.event_id)
+
+    def encode(self) -> Plain:
+        """As plain values; what is unknown is left out."""
+        body = _plain_sighting(self.sighting)
+        if self.tags:
+            body["tags"] = list(self.tags)
+        if self.notes:
+            body["notes"] = dict(self.notes)
+        return body
+
+    @classmethod
+    def decode(cls, body: Plain) -> "Seen":
+        """From plain values."""
+        return cls(_sighting(body), tuple(body.get("tags", ())), body.get("notes", {}))
+
+
+def _plain_sighting(seen: Sighting) -> dict[str, Plain]:
+    body: dict[str, Plain] = {
+        "id": seen.event_id, "at": seen.captured_at, "rev": seen.revision, "cam": seen.camera_id, "key": seen.match_key,
+        "site": seen.site_id, "dir": seen.direction, "visit": seen.visit_id,
+    }  # fmt: skip
+    if seen.last_seen_at > seen.captured_at:
+        body["stay"] = seen.last_seen_at - seen.captured_at
+    if seen.plate is not None:
+        body["plate"] = _plain_plate(seen.plate)
+    if seen.resolved is not None:
+        body["resolved"] = [seen.resolved.text, seen.resolved.confidence, seen.resolved.previous_text]
+    if seen.vehicle is not None:
+        vehicle = seen.vehicle
+        body["vehicle"] = [vehicle.type, vehicle.make, vehicle.model, vehicle.color, vehicle.confidence]
+    if seen.images != Images():
+        body["images"] = [seen.images.plate_url, seen.images.vehicle_url, seen.images.frame_url]
+    if seen.location is not None:
+        body["place"] = [seen.location.lat, seen.location.lon]
+    if seen.extras:
+        body["extras"] = {name: value[:MAX_EXTRA_CHARS] for name, value in sorted(seen.extras.items())}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _plain_plate(plate: Plate) -> Plain:
+    characters = [
+        [[item.char, round(item.probability, 4)] for item in position[:_ALTERNATIVES]] for position in plate.characters
+    ]
+    return [plate.text, plate.normalized_text, plate.confidence, plate.region, characters]
+
+
+def _sighting(body: Plain) -> Sighting:
+    at_us: int = body["at"]
+    plate = resolved = vehicle = location = None
+    if "plate" in body:
+        text, normalized, confidence, region, characters = body["plate"]
+        columns = tuple(tuple(CharacterAlternative(*item) for item in position) for position in characters)
+        plate = Plate(text, normalized, confidence, region, columns)
+    if "resolved" in body:
+        text, confidence, previous = body["resolved"]
+        resolved = Resolved(text=text, confidence=confidence, previous_text=previous)
+    if "vehicle" in body:
+        vehicle = Vehicle(*body["vehicle"])
+    if "place" in body:
+        location = Location(*body["place"])
+    return Sighting(
+        event_id=body["id"],
+        captured_at=at_us,
+        first_seen_at=at_us,
+        last_seen_at=at_us + body.get("stay", 0),
+        revision=body["rev"],
+        camera_id=body["cam"],
+        match_key=body["key"],
+        site_id=body.get("site"),
+        direction=body.get("dir"),
+        visit_id=body.get("visit"),
+        plate=plate,
+        resolved=resolved,
+        vehicle=vehicle,
+        images=Images(*body["images"]) if "images" in body else Images(),
+        location=location,
+        extras=body.get("extras", {}),
+    )
+
+
+def without(seen: Seen) -> Seen:
+    """The event as every correlation sees it: through its plain form, wherever it comes from."""
+    return Seen.decode(seen.encode())
+
+
+def plate_of(sighting: Sighting) -> str | None:
+    """The plate's text, resolved where it is; None for an unreadable plate."""
+    if sighting.resolved is not None and sighting.resolved.text:
+        return sighting.resolved.text
+    if sighting.plate is not None and sighting.plate.normalized_text:
+        return sighting.plate.normalized_text
+    return None

@@ -1,0 +1,44 @@
+"""A record of the re-keyed streams: an event of a rule, under the key of its group."""
+
+import json
+from dataclasses import dataclass
+
+from alert_rules.correlations.event import Seen
+from schemas.errors import SchemaError
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """An event that counts for a group which another partition has.
+
+    Attributes:
+        rule_id, number: the operator that it is for.
+        meaning: of the rule when it was sent; another one's events are passed over.
+        group: the Kafka key, so that a group is in one partition.
+        gone: the event counts for this group no more.
+    """
+
+    rule_id: str
+    number: int
+    meaning: str
+    group: str
+    event: Seen
+    gone: bool = False
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        body = [self.rule_id, self.number, self.meaning, self.group, self.event.encode(), self.gone]
+        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Rekeyed":
+        """From JSON.
+
+        Raises:
+            SchemaError: it is no such record.
+        """
+        try:
+            rule_id, number, meaning, group, event, gone = json.loads(value)
+            return cls(str(rule_id), int(number), str(meaning), str(group), Seen.decode(event), bool(gone))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SchemaError(f"no re-keyed event: {error}") from error
