@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
+from prometheus_client import Counter as Counted
+
 from agents.decisions.plausibility import RoutingSettings
+from agents.decisions.quick_routing import QuickRouted, QuickRouter
 from agents.decisions.rate_caps import cap, cap_of
 from agents.decisions.routing import Routed, Routing, route
 from agents.record_headers import source_header, trace_headers
@@ -27,6 +30,8 @@ from telemetry import metrics
 MAX_CAMERA_LABELS = 1000
 """Cameras with a metric of their own; camera ids come from outside, and each label value costs memory for good."""
 OTHER_CAMERAS = "other"
+_Decided = QuickRouted | tuple[Routing, list[bytes]]
+"""What is decided about a record; with a routing go the bytes of what is routed."""
 LANE_STEP = 1_000_000
 """More than any topic has partitions: an object of a frame stands in a virtual partition of its own, see `_Place`."""
 _OUTCOMES = {ROUTED.name: "routed", VEHICLES.name: "vehicle", METRICS.name: "metric"}
@@ -56,7 +61,7 @@ class _Outcome:
 
 
 class Router:
-    """Routes runs. The decision about each record is `agents.decisions.routing.route`.
+    """Routes runs. The decision about each record is `agents.decisions.routing.route`, or a short cut to the same.
 
     Args:
         codec: reads raw records and writes valid events.
@@ -79,7 +84,8 @@ class Router:
         self._settings = settings
         self._guard = guard
         self._rates = rates
-        self._labelled: set[str] = set()
+        self._quick = QuickRouter(codec, cameras, settings)
+        self._labelled: dict[str, Counted] = {}
 
     async def handle(self, run: Run) -> None:
         """Route the records of a run: each becomes valid events or a dead letter, and what is sampled is counted."""
@@ -94,29 +100,50 @@ class Router:
         decided, letters = self._guard.decode_run(run, self._route)
         outcome = _Outcome(outputs=letters)
         outcome.counts["dead_letter"] = len(letters)
-        stored = self._stored(run, decided)
-        for record, (routing, values) in decided:
-            headers = trace_headers(record.headers)
-            for routed, value in zip(routing.routed, values, strict=True):
-                event = routed.event
-                if isinstance(event, Detection):
-                    outcome.cameras[event.camera_id] += 1
-                    if stored and event.camera_id in stored and not self._goes_on(event, stored, outcome, record):
-                        outcome.counts["sampled"] += 1
-                        continue
-                place = _Place(record.partition + routed.lane * LANE_STEP, record.offset, record.timestamp)
-                outcome.outputs.append(
-                    Output(routed.topic.name, routed.key, value, headers=(*headers, source_header(place)))
-                )
-                outcome.counts[_OUTCOMES[routed.topic.name]] += 1
-            if routing.ignored:
-                outcome.counts["ignored"] += routing.ignored
-            if routing.refused is not None:
-                outcome.outputs.append(self._guard.dead_letter(record, routing.refused))
-                outcome.counts["dead_letter"] += 1
+        stored = self._stored(run, [found for _, found in decided if not isinstance(found, QuickRouted)])
+        for record, found in decided:
+            if isinstance(found, QuickRouted):
+                topic, camera_id, value = found
+                headers = (*trace_headers(record.headers), source_header(record))
+                outcome.outputs.append(Output(topic.name, camera_id, value, None, headers))
+                outcome.counts[_OUTCOMES[topic.name]] += 1
+                outcome.cameras[camera_id.decode()] += 1
+            else:
+                self._take(record, *found, stored, outcome)
         return outcome
 
-    def _route(self, record: Record) -> tuple[Routing, list[bytes]]:
+    def _take(
+        self,
+        record: Record,
+        routing: Routing,
+        values: list[bytes],
+        stored: Mapping[str, RateBucket | None],
+        outcome: _Outcome,
+    ) -> None:
+        """Add what becomes of a record that was decoded."""
+        headers = trace_headers(record.headers)
+        for routed, value in zip(routing.routed, values, strict=True):
+            event = routed.event
+            if isinstance(event, Detection):
+                outcome.cameras[event.camera_id] += 1
+                if stored and event.camera_id in stored and not self._goes_on(event, stored, outcome, record):
+                    outcome.counts["sampled"] += 1
+                    continue
+            place = _Place(record.partition + routed.lane * LANE_STEP, record.offset, record.timestamp)
+            outcome.outputs.append(
+                Output(routed.topic.name, routed.key, value, headers=(*headers, source_header(place)))
+            )
+            outcome.counts[_OUTCOMES[routed.topic.name]] += 1
+        if routing.ignored:
+            outcome.counts["ignored"] += routing.ignored
+        if routing.refused is not None:
+            outcome.outputs.append(self._guard.dead_letter(record, routing.refused))
+            outcome.counts["dead_letter"] += 1
+
+    def _route(self, record: Record) -> _Decided:
+        quick = self._quick.route(record)
+        if quick is not None:
+            return quick
         routing = route(record, self._codec, self._cameras, self._settings)
         return routing, [self._value_of(routed) for routed in routing.routed]
 
@@ -124,11 +151,9 @@ class Router:
         value = self._codec.relabel(routed.topic, routed.value) if routed.value is not None else None
         return self._codec.encode(routed.topic, routed.event) if value is None else value
 
-    def _stored(
-        self, run: Run, decided: list[tuple[Record, tuple[Routing, list[bytes]]]]
-    ) -> dict[str, RateBucket | None]:
-        """Buckets of the run's cameras that have a cap."""
-        cameras = {_camera_of(routed) for _, (routing, _) in decided for routed in routing.routed}
+    def _stored(self, run: Run, decided: list[tuple[Routing, list[bytes]]]) -> dict[str, RateBucket | None]:
+        """Buckets of the run's cameras that have a cap; no record of theirs is decided quickly."""
+        cameras = {_camera_of(routed) for routing, _ in decided for routed in routing.routed}
         capped = {camera for camera in cameras if camera is not None and cap_of(self._cameras.get(camera)) is not None}
         if not capped:
             return {}
@@ -157,14 +182,15 @@ class Router:
             if count:
                 metrics.DETECTIONS.labels(what).inc(count)
         for camera_id, count in outcome.cameras.items():
-            metrics.CAMERA_DETECTIONS.labels(self._label(camera_id)).inc(count)
+            self._counter(camera_id).inc(count)
 
-    def _label(self, camera_id: str) -> str:
-        if camera_id not in self._labelled:
+    def _counter(self, camera_id: str) -> Counted:
+        counter = self._labelled.get(camera_id)
+        if counter is None:
             if len(self._labelled) >= MAX_CAMERA_LABELS:
-                return OTHER_CAMERAS
-            self._labelled.add(camera_id)
-        return camera_id
+                return metrics.CAMERA_DETECTIONS.labels(OTHER_CAMERAS)
+            counter = self._labelled[camera_id] = metrics.CAMERA_DETECTIONS.labels(camera_id)
+        return counter
 
 
 def _camera_of(routed: Routed) -> str | None:

@@ -86,12 +86,19 @@ class EventCodec:
             raise SchemaError(f"{topic.name} does not carry Avro")
         return self.decode_as(topic.event, value)
 
+    def is_direct(self, cls: type, value: bytes) -> bool:
+        """Whether a value was written with this version's contract of the class, as far as is known by now.
+
+        For who looks at bytes with a function of `schemas.direct_avro` or `schemas.direct_survey`.
+        """
+        return self._direct.get((cls, value[:HEADER_BYTES])) is not None
+
     def relabel(self, topic: Topic, value: bytes) -> bytes | None:
         """The value as it would stand on another topic, without decoding it.
 
         Args:
             topic: where it is to go.
-            value: what `decode_as` has decoded to the topic's class.
+            value: what `decode_as` has decoded to the topic's class, or could: see `is_direct`.
 
         Returns:
             None where it was not written with the topic's contract, so that it has to be encoded.

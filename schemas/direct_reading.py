@@ -132,6 +132,6 @@ class ReadingSource(Source):
         arguments = ", ".join(values[name] for name in hints)
         self.line(depth, f"{to} = {self.new(builder(cls))}({arguments})")
         if kept is not None:
-            self.line(depth, f"if p - {start} <= {MAX_KEPT_BYTES}:")
+            self.line(depth, f"if p - {start} <= {MAX_KEPT_BYTES} and p <= len(b):")
             self.line(depth + 1, f"if len({kept}) >= {MAX_KEPT}: {kept}.clear()")
             self.line(depth + 1, f"{kept}[b[{start}:{start} + {KEPT_PREFIX_BYTES}]] = (b[{start}:p], {to})")
