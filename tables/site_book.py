@@ -31,6 +31,42 @@ _HEAD, _VISIT, _PLATE = serde.record(SiteHead), serde.record(VisitState), serde.
 _PUBLISHED, _KNOWN, _READ = serde.record(Published), serde.record(KnownEvent), serde.record(GateRead)
 
 
+class PartitionBook:
+    """What a partition of the table holds beside the rows of its sites: which sites there are, and how late it is.
+
+    Keys of sites begin with a digit, these with a letter.
+
+    Args:
+        rows: of the table partition, with the changes of the run.
+    """
+
+    def __init__(self, rows: StagedRows) -> None:
+        self.rows = rows
+
+    def add_site(self, site_id: str) -> None:
+        """Note that a site has rows here."""
+        key = f"s{MARK}{site_id}".encode()
+        if self.rows.get(key) is None:
+            self.rows.put(key, b"")
+
+    def sites(self) -> list[str]:
+        """Sites that have rows here."""
+        prefix = f"s{MARK}".encode()
+        return [key.removeprefix(prefix).decode() for key, _ in self.rows.scan(prefix, _end(prefix))]
+
+    def note_watermark(self, partition: int, watermark: Micros) -> Micros:
+        """Note how far a partition of detections is.
+
+        Returns:
+            How far all of them are. It never goes back.
+        """
+        data = self.rows.get(b"w")
+        known: dict[str, int] = {} if data is None else json.loads(data)
+        known[str(partition)] = max(watermark, known.get(str(partition), watermark))
+        self.rows.put(b"w", json.dumps(known).encode())
+        return min(known.values())
+
+
 class SiteBook:
     """The rows of one site, with types.
 
@@ -43,6 +79,10 @@ class SiteBook:
         self.site_id = site_id
         self.rows = rows
         self._prefix = f"{len(site_id)}:{site_id}{MARK}"
+
+    def first_keys(self, event_id: str) -> tuple[bytes, ...]:
+        """Keys that a sighting touches before anything else, to be read with one call."""
+        return self._key("h"), self._key("n"), self._key("e", event_id)
 
     # -- the site
 

@@ -5,7 +5,8 @@ see what an earlier one changed. A journal notes what rows were before, so that 
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 Scan = Callable[[bytes, bytes], Iterator[tuple[bytes, bytes]]]
 """(first key, key after the last) -> rows of the table in key order"""
@@ -29,17 +30,29 @@ class StagedRows:
         self.changes: dict[bytes, bytes | None] = {}
         self._get = get
         self._scan = scan
+        self._read: dict[bytes, bytes | None] = {}
         self._keys: list[bytes] = []  # of the changes, sorted
         self._journal: Journal | None = None
+        self._attempt: Journal | None = None
+
+    def load(self, rows: Mapping[bytes, bytes | None]) -> None:
+        """Take in rows that were read with one call."""
+        self._read.update(rows)
 
     def get(self, key: bytes) -> bytes | None:
         """The row as it is now."""
-        return self.changes[key] if key in self.changes else self._get(key)
+        if key in self.changes:
+            return self.changes[key]
+        if key not in self._read:
+            self._read[key] = self._get(key)
+        return self._read[key]
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a row; None deletes it."""
         if self._journal is not None and key not in self._journal:
             self._journal[key] = self.get(key)
+        if self._attempt is not None and key not in self._attempt:
+            self._attempt[key] = self.get(key)
         if key not in self.changes:
             insort(self._keys, key)
         self.changes[key] = value
@@ -66,3 +79,16 @@ class StagedRows:
         """Take back what a journal noted. Journals are undone in the opposite order of their making."""
         for key, before in journal.items():
             self.put(key, before)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Take back everything that a piece of work has changed when it raises, and pass the exception on."""
+        self._attempt = {}
+        try:
+            yield
+        except BaseException:
+            before, self._attempt, self._journal = self._attempt, None, None
+            self.undo(before)
+            raise
+        finally:
+            self._attempt = None

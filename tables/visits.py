@@ -100,6 +100,8 @@ class SiteHead:
         horizon: event time before which the order of sightings is settled.
         offset: of the last record that was applied, in the topic of sightings by site.
         recorded_at_ms: newest Kafka timestamp of such records.
+        camera_id: gate that was heard of last.
+        measured_at: time of the last measurement of its occupancy.
         sources: partition of the sightings' topic -> last offset and newest timestamp that came from there.
     """
 
@@ -107,6 +109,8 @@ class SiteHead:
     horizon: Micros = 0
     offset: int = -1
     recorded_at_ms: int = -1
+    camera_id: str | None = None
+    measured_at: Micros = 0
     sources: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 

@@ -33,6 +33,10 @@ DETECTIONS = Counter(
 CAMERA_DETECTIONS = Counter("alpr_camera_detections_total", "Valid detections by camera", ["camera_id"])
 SIGHTINGS = Counter("alpr_sightings_total", "Sightings by kind of revision", ["kind"])  # new, revised
 DUPLICATES = Counter("alpr_duplicates_total", "Detections that joined a pass that was known already")
+GATE_SIGHTINGS = Counter(
+    "alpr_gate_sightings_total", "Sightings at gate cameras by what they are", ["gate"]
+)  # entry, exit, no_direction, no_site
+VISITS = Counter("alpr_visits_total", "Revisions of visits by outcome", ["outcome"])
 ALERTS = Counter("alpr_alerts_total", "Alerts that fired", ["rule", "severity"])
 ALERTS_SUPPRESSED = Counter("alpr_alerts_suppressed_total", "Matches held back by a rule's suppression", ["rule"])
 RULES_LOADED = Gauge("alpr_rules_loaded", "Enabled rules")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from agents.decisions.visits import VisitFold, VisitSettings
 from schemas.clock import MICROS_PER_S, Micros
-from schemas.events import Visit
+from schemas.events import Metric, Visit
 from tables.site_book import SiteBook
 from tables.visits import (
     WITHDRAWN,
@@ -26,6 +26,9 @@ from tables.visits import (
     VisitState,
     without_times,
 )
+
+OCCUPANCY = "site_occupancy"
+"""Name of the measurement on ``alpr.metrics``; the site is a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,14 @@ class Outcome:
 
     Attributes:
         visits: revisions that are due.
-        occupancy: open visits now, where that has changed.
+        occupancy: number of open visits, where that has changed. Its time is the newest event time of the site, or a
+            little later: no two of a site have the same.
         replayed: the record had been applied before; nothing happened.
         too_late: a revision of a sighting that is no longer remembered; nothing happened.
     """
 
     visits: tuple[Visit, ...] = ()
-    occupancy: int | None = None
+    occupancy: Metric | None = None
     replayed: bool = False
     too_late: bool = False
 
@@ -93,6 +97,7 @@ class VisitKeeper:
         elif known is not None and read.revision > known.revision:
             touched = self._revise(site, known, read)
         head.newest_at = max(head.newest_at, read.at)
+        head.camera_id = read.camera_id
         outcome = self._outcome(site, head, touched, before, too_late)
         self._settle(site, head, head.newest_at - self._settle_us)
         site.put_head(head)
@@ -117,8 +122,9 @@ class VisitKeeper:
         touched = {visit.visit_id for visit in site.due(horizon)}
         self._fold.expire(site, horizon)
         head.newest_at = max(head.newest_at, horizon)
+        outcome = self._outcome(site, head, touched, before, too_late=False)
         site.put_head(head)
-        return self._outcome(site, head, touched, before, too_late=False)
+        return outcome
 
     # -- order
 
@@ -216,7 +222,14 @@ class VisitKeeper:
             site.put_published(visit_id, Published(revision, shown))
             due.append(self._event(site, shown, revision, occupancy, head.newest_at))
         due.sort(key=lambda visit: (visit.started_at, visit.visit_id))
-        return Outcome(tuple(due), None if occupancy == before else occupancy, too_late=too_late)
+        measured = None
+        if occupancy != before:
+            head.measured_at = max(head.newest_at, head.measured_at + 1)
+            measured = Metric(
+                name=OCCUPANCY, value=float(occupancy), measured_at=head.measured_at, camera_id=head.camera_id,
+                tags={"site_id": site.site_id},
+            )  # fmt: skip
+        return Outcome(tuple(due), measured, too_late=too_late)
 
     def _event(self, site: SiteBook, visit: VisitState, revision: int, occupancy: int, updated_at: Micros) -> Visit:
         dwell_s = None

@@ -130,6 +130,43 @@ def overview() -> dashboard.Dashboard:
             )
         )
         .with_panel(
+            lines(
+                "Gates",
+                {"{{gate}}": f"sum by (gate) (rate(alpr_gate_sightings_total{RATE}))"},
+                "At entries and exits of sites; `no_direction` and `no_site` lack what the registry should say.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
+                "Visits by outcome",
+                {"{{outcome}}": f"sum by (outcome) (rate(alpr_visits_total{RATE}))"},
+                "Many `exit_only` and `exit_missed`: a gate reads badly, or is not registered.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            sql_lines(
+                "Vehicles at each site",
+                """select $__timeGroupAlias(measured_at, '1m'), tags ->> 'site_id' as metric, max(value) as value
+                      from camera_metrics where $__timeFilter(measured_at) and name = 'site_occupancy' group by 1, 2
+                      order by 1""",
+                "Open visits by event time: vehicles that entered and have not left.",
+            )
+        )
+        .with_panel(
+            sql_table(
+                "Sites",
+                """select site_id as site, count(*) filter (where outcome = 'open') as inside,
+                      count(*) filter (where outcome = 'completed') as completed,
+                      count(*) filter (where outcome in ('exit_only', 'exit_missed', 'expired')) as incomplete,
+                      round((percentile_cont(0.5) within group (order by dwell_s) / 60)::numeric, 1) as median_minutes
+                      from visits where $__timeFilter(started_at) and outcome <> 'withdrawn' group by 1
+                      order by 2 desc""",
+                "Visits that began in this time: still inside, completed, without an entry or exit.",
+            )
+        )
+        .with_panel(
             sql_lines(
                 "Sightings per camera",
                 """select $__timeGroupAlias(captured_at, '1m'), camera_id as metric, count(*) as value

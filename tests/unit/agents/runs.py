@@ -1,7 +1,7 @@
 """Runs and tables for tests of agents, behind the ports of the real ones."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -33,6 +33,10 @@ class FakeTable:
     def get_many(self, _run: Run, keys: Iterable[bytes]) -> dict[bytes, bytes | None]:
         """As `RunTable.get_many`."""
         return {key: self.values.get(key) for key in keys}
+
+    def scan(self, _run: Run, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """As `RunTable.scan`."""
+        return iter([(key, self.values[key]) for key in sorted(self.values) if start <= key < stop])
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
         """What a finished run changed."""

@@ -124,7 +124,8 @@ def test_ticks_end_what_no_record_ends() -> None:
     assert site.tick(T0 + 900 * SECOND).visits == ()
     outcome = site.tick(T0 + 1061 * SECOND)
     assert [visit.outcome for visit in outcome.visits] == ["expired"]
-    assert outcome.occupancy == 0
+    assert outcome.occupancy is not None
+    assert outcome.occupancy.value == 0
     assert site.tick(T0 + 2000 * SECOND).visits == ()
 
 
@@ -210,6 +211,19 @@ def test_occupancy_and_capacity_stand_on_each_visit() -> None:
     """What a display at the gate needs."""
     site = Site(VisitSettings(capacities={"north": 2})).take_all([enters("AB1234", 0), enters("XY987", 1)])
     assert [(visit.occupancy, visit.capacity) for visit in site.sent] == [(1, 2), (2, 2)]
+
+
+def test_measurements_of_a_site_have_times_of_their_own() -> None:
+    """The store keeps one a time: late news must not be lost to it."""
+    site = Site()
+    outcomes = [site.take(read) for read in (enters("AB1234", 9), enters("KK7777", 5), leaves("XY987", 7))]
+    outcomes.append(site.take(replace(enters("AB1234", 9, revision=2), gone=True)))
+    measured = [outcome.occupancy for outcome in outcomes if outcome.occupancy is not None]
+    assert [metric.value for metric in measured] == [1, 2, 1]
+    assert [metric.measured_at - T0 - 9 * SECOND for metric in measured] == [0, 1, 2]
+    assert {(metric.name, metric.camera_id, metric.tags["site_id"]) for metric in measured} == {
+        ("site_occupancy", "entry-1", "north")
+    }
 
 
 def test_replayed_record_is_known_by_its_offset_and_by_its_source() -> None:
