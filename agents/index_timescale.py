@@ -8,7 +8,17 @@ from agents.sinks.delivery import Delivery
 from agents.sinks.measured import MeasuredSink
 from agents.sinks.postgres import PostgresSink
 from agents.sinks.sql_tables import SqlTable
-from schemas.topics import ALERT_ACTIONS, ALERTS, BY_NAME, DLQ, METRICS, NOTIFICATIONS, SIGHTINGS, VEHICLES
+from schemas.topics import (
+    ALERT_ACTIONS,
+    ALERTS,
+    BY_NAME,
+    DLQ,
+    METRICS,
+    NOTIFICATIONS,
+    SIGHTINGS,
+    VEHICLES,
+    VISITS,
+)
 from schemas.wiring import codec
 from streams.roles import role_app
 
@@ -16,6 +26,7 @@ app = role_app("timescale")
 TABLES: dict[str, SqlTable[Any]] = {
     SIGHTINGS.name: sql_tables.plate_events(),
     VEHICLES.name: sql_tables.vehicle_events(),
+    VISITS.name: sql_tables.visits(),
     METRICS.name: sql_tables.camera_metrics(),
     ALERTS.name: sql_tables.alerts(),
     ALERT_ACTIONS.name: sql_tables.alert_actions(),
@@ -36,6 +47,13 @@ async def index_timescale_vehicles(runs: Any) -> None:
     """Keep vehicles without a plate in TimescaleDB."""
     async for run in runs:
         await delivery(VEHICLES.name).handle(run)
+
+
+@app.agent(app.runs(VISITS.name))
+async def index_timescale_visits(runs: Any) -> None:
+    """Keep visits in TimescaleDB, each at its highest revision."""
+    async for run in runs:
+        await delivery(VISITS.name).handle(run)
 
 
 @app.agent(app.runs(METRICS.name))

@@ -21,6 +21,7 @@ async def set_policies(connection: Connection, settings: TimescaleSettings) -> N
     for table, days in (
         ("plate_events", settings.plate_retention_days),
         ("vehicle_events", settings.plate_retention_days),
+        ("visits", settings.plate_retention_days),
         ("camera_metrics", settings.metric_retention_days),
     ):
         await _set_retention(connection, table, days)

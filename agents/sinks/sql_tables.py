@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from agents.sinks.storable import moment
 from schemas.aliases import FLAT_NAMES, SIGHTING_NAMES, value_at
-from schemas.events import Alert, AlertAction, DeadLetter, Detection, Metric, Receipt, Sighting
+from schemas.events import Alert, AlertAction, DeadLetter, Detection, Metric, Receipt, Sighting, Visit
 from schemas.records import to_json_record
 
 Event = TypeVar("Event")
@@ -173,6 +173,31 @@ def notifications() -> SqlTable[Receipt]:
         key_of=lambda receipt: (receipt.notification_id, receipt.captured_at),
         version="settled_at",
         version_of=lambda receipt: receipt.settled_at,
+    )
+
+
+@cache
+def visits() -> SqlTable[Visit]:
+    """Visits, by revision."""
+    names = (
+        *("visit_id", "site_id", "outcome", "plate_text", "plate_region", "entry_event_id", "entry_camera_id"),
+        *("exit_event_id", "exit_camera_id", "exit_plate_text", "match"),
+    )
+    return SqlTable(
+        "visits",
+        (
+            *(_text(name) for name in names),
+            *(_time(name) for name in ("started_at", "entered_at", "exited_at", "ended_at", "updated_at")),
+            *(_count(name) for name in ("revision", "occupancy", "capacity")),
+            Column("match_score", "float8", lambda visit: _float(visit.match_score)),
+            Column("dwell_s", "float8", lambda visit: _float(visit.dwell_s)),
+            Column("absent_s", "float8", lambda visit: _float(visit.absent_s)),
+            Column("absences", "jsonb", lambda visit: as_json([to_json_record(item) for item in visit.absences])),
+        ),
+        key=("visit_id", "started_at"),
+        key_of=lambda visit: (visit.visit_id, visit.started_at),
+        version="revision",
+        version_of=lambda visit: visit.revision,
     )
 
 

@@ -25,7 +25,7 @@ from schemas.clock import now_us
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
 from schemas.errors import SchemaError
-from schemas.events import AlertAction, DeadLetter, Images, Location, Metric, Receipt, Sighting
+from schemas.events import AlertAction, DeadLetter, Images, Location, Metric, Receipt, Sighting, Visit
 from schemas.registry import HttpRegistry
 from schemas.topics import Topic
 from tests.unit.agents.sinks.sightings import alert, new_id, sighting, vehicle
@@ -166,13 +166,19 @@ def here(event_id: str, revision: int = 1, **fields: Any) -> Sighting:
 
 
 def test_every_topic_reaches_its_table(work: Work) -> None:
-    """One event on each of the seven topics stands in its table, written once though it came twice."""
+    """One event on each of the eight topics stands in its table, written once though it came twice."""
     name = new_id()
     now = now_us()
     events: Sequence[tuple[Topic, Any, str, str]] = (
         (topics.SIGHTINGS, here(name), "plate_events", "event_id"),
         (topics.VEHICLES, vehicle(name, captured_at=now), "vehicle_events", "event_id"),
         (topics.METRICS, Metric(name=name, value=1.0, measured_at=now), "camera_metrics", "name"),
+        (
+            topics.VISITS,
+            Visit(visit_id=name, revision=1, site_id="north", outcome="open", started_at=now, updated_at=now),
+            "visits",
+            "visit_id",
+        ),
         (topics.ALERTS, alert(name, fired_at=now), "alerts", "alert_id"),
         (
             topics.ALERT_ACTIONS,

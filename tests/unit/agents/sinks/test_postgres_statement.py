@@ -12,7 +12,7 @@ from agents.sinks.migrations import migrations
 from agents.sinks.postgres import upsert
 from agents.sinks.sql_tables import SqlTable
 from schemas.errors import SinkRejected
-from schemas.events import AlertAction, DeadLetter, Metric, Receipt
+from schemas.events import Absence, AlertAction, DeadLetter, Metric, Receipt, Visit
 from tests.unit.agents.sinks.sightings import NOON, alert, sighting, vehicle
 
 METRIC = Metric(name="fps", value=25, measured_at=NOON)
@@ -25,6 +25,11 @@ LETTER = DeadLetter(
     dead_letter_id="d", topic="t", partition=1, offset=2**40, recorded_at=NOON, key=None, value=b"\0\1", agent="route",
     error_type="UNKNOWN", message="a\0b", failed_at=NOON,
 )  # fmt: skip
+VISIT = Visit(
+    visit_id="v", revision=2, site_id="north", outcome="completed", started_at=NOON, plate_text="AB1234",
+    entered_at=NOON, exited_at=NOON + 60_000_000, match="exact", match_score=1, dwell_s=60, updated_at=NOON,
+    absences=(Absence(NOON, NOON + 1, "e1", "e2"),), capacity=4,
+)  # fmt: skip
 TABLES: list[tuple[SqlTable[Any], Any]] = [
     (sql_tables.plate_events(), sighting()),
     (sql_tables.vehicle_events(), vehicle()),
@@ -32,6 +37,7 @@ TABLES: list[tuple[SqlTable[Any], Any]] = [
     (sql_tables.alerts(), alert()),
     (sql_tables.alert_actions(), ACTION),
     (sql_tables.notifications(), RECEIPT),
+    (sql_tables.visits(), VISIT),
     (sql_tables.dead_letters(), LETTER),
 ]
 IDS = [table.name for table, _ in TABLES]
