@@ -15,7 +15,7 @@ SOURCE ?=
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup doctor fetch demo down test test-unit test-connected lint constraints format bench bench-worker clean
+.PHONY: help setup doctor fetch demo down test test-unit test-connected lint constraints format bench bench-worker bench-stream clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench: $(STAMP) ## size of a detection on the wire, and CPU of a detection in th
 bench-worker: $(STAMP) ## the whole worker on real servers: raw detections/s, CPU, memory (ARGS="--records 2000000 --memory")
 	@$(BIN)/alpr stack fetch --only kafka,schema-registry
 	@$(BIN)/python -m bench.worker $(ARGS)
+
+bench-stream: $(STAMP) ## one job on this transport, plain Faust, Quix Streams and Kafka Streams (40 minutes; ARGS=--quick: 3)
+	@$(BIN)/python -m bench.stream $(ARGS)
 
 clean: ## remove what was built in the checkout (caches and data outside stay)
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
