@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 from agents.decisions.pass_contents import loader
-from agents.decisions.passes import Admission, DeduplicationSettings, PassKeeper
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.passes import Admission, PassKeeper
 from agents.record_headers import source_of, trace_headers
 from schemas.codec import EventCodec
 from schemas.errors import SchemaError

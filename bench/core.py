@@ -26,7 +26,8 @@ import structlog
 
 from agents.correlate import Correlator
 from agents.decisions.correlation import WatchlistFeed
-from agents.decisions.passes import DeduplicationSettings, PassKeeper
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.passes import PassKeeper
 from agents.decisions.plausibility import RoutingSettings
 from agents.deduplicate import Deduplicator
 from agents.route import Router

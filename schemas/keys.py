@@ -18,6 +18,16 @@ def foreign_detection_id(topic: str, partition: int, offset: int) -> str:
     return _id("foreign", topic, str(partition), str(offset))
 
 
+def split_pass_id(pass_id: str, event_id: str) -> str:
+    """Id of a pass that was parted from another one.
+
+    Args:
+        pass_id: the pass that it was a part of.
+        event_id: a detection of it.
+    """
+    return _id("split-pass", pass_id, event_id)
+
+
 def frame_object_id(camera_id: str, frame: str, place: str) -> str:
     """Id of one object of a frame that a producer sent as a whole; sent twice it is the same.
 

@@ -8,15 +8,16 @@ Parts are kept as they were stored until a read changes their pass, so that writ
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.clock import Micros
 from tables.pass_contents import Contents, LoadContents, contents_to_bytes, dump
 
-FORMAT = 2
-"""Number of the layout, first in every value. Layout 1 had the lines of all passes in the first line."""
+FORMAT = 3
+"""Number of the layout, first in every value. Layout 1 had the lines of all passes in the first line; layout 2 kept
+bare track ids, and knew neither watermarks nor the lateness of a camera."""
 
 FOLD_TRAIT, TRACK_TRAIT = "fold", "track"
 
@@ -27,6 +28,24 @@ class SourcePosition(NamedTuple):
     partition: int
     offset: int
     recorded_at_ms: int
+
+
+class TrackRead(NamedTuple):
+    """What one detection of a track read; other detections of the track are compared with it.
+
+    Attributes:
+        event_id: of the detection.
+        track_id: of its track.
+        text: normalised; empty when it could not be read.
+        confidence: of the read.
+        evidence: the alternatives of its characters, as `agents.decisions.track_reads` writes them.
+    """
+
+    event_id: str
+    track_id: str
+    text: str
+    confidence: float
+    evidence: str
 
 
 @dataclass(slots=True)
@@ -43,11 +62,12 @@ class Pass:
         last_seen_at: end of it, so far.
         touched_at: newest event time of the camera when a read joined last; expiry counts from here.
         folds: folded texts that were read, for finding the pass.
-        tracks: track ids of its reads.
+        tracked: what those of its detections read that have a track, newest last.
         finals: event ids of detections that are complete.
         earlies: event ids of detections whose final message is still to come.
         unsent: something changed since the last revision.
-        ends_at: event time from which on nothing can join it, by the keeper's settings; not stored.
+        settles_at: event time from which on no read in time can join it, by the keeper's settings; not stored.
+        ends_at: the same, and the final messages of early ones have been waited for; not stored.
     """
 
     event_id: str
@@ -59,10 +79,11 @@ class Pass:
     last_seen_at: Micros = 0
     touched_at: Micros = 0
     folds: list[str] = field(default_factory=list)
-    tracks: list[str] = field(default_factory=list)
+    tracked: list[TrackRead] = field(default_factory=list)
     finals: list[str] = field(default_factory=list)
     earlies: list[str] = field(default_factory=list)
     unsent: bool = False
+    settles_at: Micros = 0
     ends_at: Micros = 0
     _settled: Contents | None = None
     _early: dict[str, Contents] = field(default_factory=dict)
@@ -111,7 +132,7 @@ class Pass:
             header = [
                 *(self.event_id, self.captured_at, self.match_key, self.revision, self.text),
                 *(self.first_seen_at, self.last_seen_at, self.touched_at),
-                *(self.folds, self.tracks, self.finals, self.earlies, self.unsent),
+                *(self.folds, self.tracked, self.finals, self.earlies, self.unsent),
                 [len(one) for one in stored],
             ]
             self._part = b"".join([dump(header), b"\n", *stored])
@@ -138,6 +159,7 @@ class Pass:
         line, _, contents = part.partition(b"\n")
         *header, sizes = json.loads(line)
         found = cls(*header)
+        found.tracked = [TrackRead(*read) for read in found.tracked]
         stored, start = [], 0
         for size in sizes:
             stored.append(contents[start : start + size])
@@ -165,17 +187,24 @@ class CameraPasses:
         recorded_at_ms: newest Kafka timestamp among the applied records. A record at an old offset with a newer
             timestamp is no replay: the topic was made anew.
         newest_at: newest `captured_at` of the camera.
+        lateness: how late its reads may come, microseconds; None where the camera registry did not say.
+        watermark: event time up to which its reads are complete; it never goes back.
         sources: the same two numbers for each partition of the raw topic: last offset and newest timestamp.
-        passes: open passes, oldest first. To be changed by `open` and `close` only.
-        closes_at: no pass ends before this event time; None while their ends are not known.
+        passes: passes that a read may still join, in the order in which they were opened. To be changed by `open` and
+            `drop` only.
+        ends_at: no pass ends before this event time; None while their ends are not known.
+        settles_at: the same of those with something unsent.
     """
 
     offset: int = -1
     recorded_at_ms: int = -1
     newest_at: Micros = 0
     sources: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lateness: Micros | None = None
+    watermark: Micros = 0
     passes: list[Pass] = field(default_factory=list)
-    closes_at: Micros | None = None
+    ends_at: Micros | None = None
+    settles_at: Micros | None = None
     _by_id: dict[str, Pass] = field(default_factory=dict)
     _by_trait: dict[tuple[str, str], list[Pass]] = field(default_factory=dict)
     _load: LoadContents | None = None
@@ -189,19 +218,23 @@ class CameraPasses:
         """The pass that has taken in a detection of this id and still remembers it."""
         return self._by_id.get(event_id)
 
-    def like(self, folded: str, track_id: str | None) -> list[Pass]:
-        """Passes that have read this folded text (if it is one), then those that have this track (if it is one)."""
-        alike = self._by_trait.get((FOLD_TRAIT, folded), []) if folded else []
-        return alike if track_id is None else [*alike, *self._by_trait.get((TRACK_TRAIT, track_id), [])]
+    def with_fold(self, folded: str) -> Sequence[Pass]:
+        """Passes that have read this folded text."""
+        return self._by_trait.get((FOLD_TRAIT, folded), ())
+
+    def with_track(self, track_id: str) -> Sequence[Pass]:
+        """Passes that have detections of this track."""
+        return self._by_trait.get((TRACK_TRAIT, track_id), ())
 
     def open(self, item: Pass) -> None:
         """Add a new pass; `enter` it when it is complete."""
         self.passes.append(item)
 
-    def close(self, kept: list[Pass], closed: Iterable[Pass]) -> None:
-        """Go on with the passes of `kept`; those of `closed` are the others."""
-        self.passes = kept
-        for item in closed:
+    def drop(self, gone: Collection[Pass]) -> None:
+        """Go on without these passes."""
+        ids = {id(item) for item in gone}
+        self.passes = [item for item in self.passes if id(item) not in ids]
+        for item in gone:
             self.withdraw(item)
 
     def enter(self, item: Pass) -> None:
@@ -249,7 +282,10 @@ class CameraPasses:
                     item.unload(self._load)
         self._warm = changed
         parts = [item.part() for item in self.passes]
-        head = [FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources, list(map(len, parts))]
+        head = [
+            *(FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources),
+            *(self.lateness, self.watermark, list(map(len, parts))),
+        ]
         return b"".join([dump(head), b"\n", *parts])
 
     @classmethod
@@ -267,20 +303,34 @@ class CameraPasses:
             return cls(_load=load)
         head, _, rest = value.partition(b"\n")
         version, *fields = json.loads(head)
-        if version not in (1, FORMAT):
-            raise ValueError(f"passes are stored in layout {version}; this version reads layouts 1 and {FORMAT}")
-        offset, recorded_at_ms, newest_at, sources, parts = fields
+        if version not in (1, 2, FORMAT):
+            raise ValueError(f"passes are stored in layout {version}; this version reads layouts 1 to {FORMAT}")
+        offset, recorded_at_ms, newest_at, sources, *of_format_3, parts = fields
+        lateness, watermark = of_format_3 or (None, 0)
         passes = []
         start = 0
         for one in parts:
             size = sum(one[-1]) if version == 1 else one
             part = rest[start : start + size]
-            passes.append(Pass.from_part(part if version == FORMAT else dump(one) + b"\n" + part, load))
             start += size
+            part = dump(one) + b"\n" + part if version == 1 else part
+            passes.append(Pass.from_part(part if version == FORMAT else _with_reads(part), load))
         known = {partition: (last, newest) for partition, (last, newest) in sources.items()}
-        return cls(offset, recorded_at_ms, newest_at, known, passes, _load=load)
+        return cls(offset, recorded_at_ms, newest_at, known, lateness, watermark, passes, _load=load)
 
 
 def _traits(item: Pass) -> list[tuple[str, str]]:
     """What a pass may be found by, apart from ids."""
-    return [*[(FOLD_TRAIT, folded) for folded in item.folds], *[(TRACK_TRAIT, track) for track in item.tracks]]
+    traits = [(FOLD_TRAIT, folded) for folded in item.folds]
+    if item.tracked:
+        traits += dict.fromkeys([(TRACK_TRAIT, read.track_id) for read in item.tracked])
+    return traits
+
+
+def _with_reads(part: bytes) -> bytes:
+    """A part of layout 1 or 2, whose tracks were bare ids: all that is known is that each read the pass's plate."""
+    line, _, contents = part.partition(b"\n")
+    header = json.loads(line)
+    event_id, text, tracks = header[0], header[4], 9
+    header[tracks] = [TrackRead(event_id, track_id, text, 1.0, "") for track_id in header[tracks]]
+    return dump(header) + b"\n" + contents

@@ -1,69 +1,47 @@
 """Deduplication: which pass of a vehicle a detection belongs to, and when a new revision of its sighting is due.
 
 Everything is event time and the order of the camera's log; nothing depends on the clock or on how the log is cut into
-runs, so reading the same log again gives the same sightings, ids and revisions included.
+runs, so reading the same log again gives the same sightings, ids and revisions included. (The log holds clock records;
+they say when a camera is idle, and decide nothing about membership.)
 
-A detection joins a pass of its camera when
+A detection joins a pass of its camera when the pass has its event_id already (early and final message), or when the
+two are linked (`agents.decisions.pass_membership`). Passes that a detection links with each other become one: the
+oldest keeps its id, the others are withdrawn by a last revision that says where they went.
 
-- the pass has its event_id already (early and final message), whatever the text says now; or
-- their times are no further apart than the gap, and one of the texts that the pass has read is the same up to OCR
-  confusables, or both are of one track and the read may well be the plate of the pass (likelihood), or both are of one
-  track and one of the two is unreadable.
-
-A plate that is near, but neither confusable nor of the same track, is another vehicle.
+A final message that turns its early one into another plate takes its detection out of a pass of other detections: they
+joined what the early message said.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from agents.decisions.pass_contents import certainty, contents_of, has_images, identity, total
-from agents.decisions.plate_vote import Identity
-from schemas.builders import builder
+from agents.decisions.pass_contents import contents_of, identity, total
+from agents.decisions.pass_membership import Membership, Reach
+from agents.decisions.pass_revisions import is_due, progress, revise
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.track_reads import track_read
 from schemas.clock import MICROS_PER_S, Micros
-from schemas.events import Detection, Resolved, Sighting
-from schemas.identity import fold, likelihood, match_key
-from schemas.topics import MIB
+from schemas.events import Detection, Sighting
+from schemas.identity import fold, match_key
+from schemas.keys import split_pass_id
 from tables.pass_contents import Contents
-from tables.passes import CameraPasses, Pass, SourcePosition
-
-
-class DeduplicationSettings(BaseSettings):
-    """How reads become passes (environment prefix ``ALPR_DEDUPLICATE_``)."""
-
-    model_config = SettingsConfigDict(env_prefix="ALPR_DEDUPLICATE_", frozen=True, extra="ignore")
-
-    gap_s: float = Field(30.0, ge=0, description="Reads of a plate further apart than this are two passes")
-    lateness_s: float = Field(10.0, ge=0, description="How long after newer reads of the camera a read may still come")
-    early_hold_s: float = Field(
-        3600.0, ge=0, description="How long, in event time, the final message of an early one is waited for"
-    )
-    track_likelihood: float = Field(
-        0.05, gt=0, le=1, description="A read of the same track joins a pass if its plate is at least this likely"
-    )
-    max_passes: int = Field(256, ge=1, description="Most open passes of a camera; the one untouched longest is closed")
-    max_ids: int = Field(64, ge=2, description="Most event ids that a pass remembers; the oldest is forgotten")
-    max_cached_bytes: int = Field(
-        32 * MIB, ge=0, description="Table bytes of the cameras whose passes are kept decoded between runs"
-    )
-    max_tracks: int = Field(16, ge=1, description="Most track ids that a pass remembers; the oldest is forgotten")
-
-
-_sighting = builder(Sighting)
+from tables.passes import CameraPasses, Pass, SourcePosition, TrackRead
 
 
 class Admission(NamedTuple):
     """What a detection led to.
 
     Attributes:
-        sightings: revisions that are due: of the detection's pass, then of passes that closed with something unsent.
+        sightings: revisions that are due: of the detection's pass, of passes that it merged or left, then of passes
+            that settled with something unsent.
         joined: the detection belongs to a pass that was known already.
+        merged: passes that were withdrawn.
         replayed: the detection had been applied before; nothing happened.
     """
 
     sightings: tuple[Sighting, ...] = ()
     joined: bool = False
+    merged: int = 0
     replayed: bool = False
 
 
@@ -78,7 +56,9 @@ class PassKeeper:
         self.settings = settings
         self._gap = int(settings.gap_s * MICROS_PER_S)
         self._lateness = int(settings.lateness_s * MICROS_PER_S)
-        self._early_hold = int(settings.early_hold_s * MICROS_PER_S)
+        self._early_hold = max(self._gap, int(settings.early_hold_s * MICROS_PER_S))
+        self._reopen_hold = int(settings.reopen_hold_s * MICROS_PER_S)
+        self._membership = Membership(self._gap, settings.track_likelihood)
 
     def admit(
         self,
@@ -89,6 +69,8 @@ class PassKeeper:
         offset: int,
         recorded_at_ms: int,
         source: SourcePosition | None = None,
+        clock: Micros = 0,
+        lateness: Micros | None = None,
     ) -> Admission:
         """Apply one detection.
 
@@ -99,76 +81,168 @@ class PassKeeper:
             offset: of its record; increasing within the partition.
             recorded_at_ms: Kafka timestamp of its record.
             source: where its raw record stood; a router that was killed sends some records twice.
+            clock: newest clock record before it in the partition; 0 before the first.
+            lateness: how late the camera's reads may come, where the camera registry says; None: as in the settings.
         """
         if state.is_known(offset, recorded_at_ms, source):
             return Admission(replayed=True)
         # what may raise comes before anything has changed: values that routing refuses, stored ones that do not decode
         contents = contents_of(detection, value)
-        found = self._find(state, detection)
-        if found is not None:
-            found.load()
-        state.advance(offset, recorded_at_ms, source)
-        state.newest_at = max(state.newest_at, detection.captured_at)
-        watermark = state.newest_at - self._lateness
-        if found is None:
-            joined = Pass(detection.event_id, detection.captured_at, match_key(detection.plate, detection.camera_id))
-            state.open(joined)
-        else:
-            joined = found
-            state.withdraw(joined)
-        sightings = self._join(joined, detection, contents, watermark)
-        joined.touch(state.newest_at)
-        state.enter(joined)
-        closed = self._close(state, joined, watermark)
-        return Admission((*sightings, *closed), joined=found is not None)
-
-    # -- membership
-
-    def _find(self, state: CameraPasses, detection: Detection) -> Pass | None:
-        known = state.of_event(detection.event_id)
-        if known is not None:
-            return known
         text = detection.plate.normalized_text if detection.plate is not None else ""
         folded = fold(text)
-        best: Pass | None = None
-        best_rank: tuple[int, Micros, str] | None = None
-        for item in state.like(folded, detection.track_id):
-            distance = max(0, detection.first_seen_at - item.last_seen_at, item.first_seen_at - detection.last_seen_at)
-            if distance <= self._gap and self._may_be_same(item, detection, text, folded):
-                rank = (distance, item.captured_at, item.event_id)
-                if best is None or best_rank is None or rank < best_rank:
-                    best, best_rank = item, rank
-                elif rank == best_rank and item is not best:  # one id, forgotten and come again
-                    best = min(best, item, key=state.passes.index)
-        return best
+        read = track_read(detection)
+        home = state.of_event(detection.event_id)
+        is_done = home is not None and detection.event_id in home.finals  # sent twice, or its final one was faster
+        rest = None if home is None or is_done else self._others(home, detection, folded, read)
+        found = home
+        merging: list[Pass] = []
+        if not is_done:
+            reach = Reach.of(detection, folded, read)
+            if home is None or (rest is not None and home.event_id != detection.event_id):
+                found = self._membership.nearest(state, reach, home)
+            if found is not None:
+                if rest is None or found is not home:
+                    reach.extend(found)
+                merging = self._membership.bridged(state, [item for item in (home, found) if item is not None], reach)
+        if found is not None:
+            for item in (found, *merging):
+                item.load()
+        state.advance(offset, recorded_at_ms, source)
+        state.lateness = lateness
+        state.newest_at = max(state.newest_at, detection.captured_at)
+        watermark = self.watermark(state, clock)
+        state.watermark = watermark
+        sightings = []
+        if home is not None and rest is not None:
+            sightings.append(self._leave(state, home, detection, rest))
+        known = found is not None
+        if found is None:
+            new_id = detection.event_id if home is None else split_pass_id(home.event_id, detection.event_id)
+            found = Pass(new_id, detection.captured_at, match_key(detection.plate, detection.camera_id))
+            state.open(found)
+        joined = min((found, *merging), key=_age) if merging else found
+        state.withdraw(joined)
+        others = [item for item in (found, *merging) if item is not joined]
+        withdrawn = self._merge(state, joined, others, contents, watermark) if others else []
+        if not is_done:
+            sightings += self._join(joined, detection, contents, read, watermark, is_merged=bool(others))
+        sightings += withdrawn
+        joined.touch(state.newest_at)
+        state.enter(joined)
+        self._set_ends(state, joined)
+        sightings += self._close(state)
+        return Admission(tuple(sightings), joined=known, merged=len(withdrawn))
 
-    def _may_be_same(self, item: Pass, detection: Detection, text: str, folded: str) -> bool:
-        if text and folded in item.folds:
-            return True
-        if detection.track_id is None or detection.track_id not in item.tracks:
-            return False
-        if not text or not item.text:
-            return True
-        assert detection.plate is not None
-        return likelihood(detection.plate, item.text) >= self.settings.track_likelihood
+    def watermark(self, state: CameraPasses, clock: Micros) -> Micros:
+        """Event time up to which the reads of a camera are complete, now that the log's clock says so."""
+        return max(state.watermark, max(state.newest_at, clock) - self._lateness_of(state))
 
-    # -- contents and revisions
+    def settle(self, state: CameraPasses, clock: Micros) -> tuple[Sighting, ...]:
+        """Let an idle camera's time go on: send what its passes hold back, forget what nobody will ask for again.
 
-    def _join(self, item: Pass, detection: Detection, contents: Contents, watermark: Micros) -> tuple[Sighting, ...]:
+        A pass that has settled is still found by the reads of its gap: the camera forgets it when its own reads are
+        past it, or long after (`reopen_hold_s`).
+        """
+        state.watermark = self.watermark(state, clock)
+        return tuple(self._close(state))
+
+    def due_at(self, state: CameraPasses) -> Micros | None:
+        """Clock at which `settle` has something to do; None without passes."""
+        if not state.passes:
+            return None
+        ends = [item.settles_at if item.unsent else item.ends_at + self._reopen_hold for item in self._ended(state)]
+        return min(ends) + self._lateness_of(state)
+
+    # -- contents
+
+    def _others(
+        self, home: Pass, detection: Detection, folded: str, read: TrackRead | None
+    ) -> tuple[Contents | None, dict[str, Contents]] | None:
+        """What the others of a pass add up to, where a detection of it has turned out to be another vehicle."""
+        if len(home.earlies) + len(home.finals) < 2 or detection.event_id not in home.earlies:
+            return None
+        if not folded or home.folds == [folded]:
+            return None
+        early = {name: contents for name, contents in home.early.items() if name != detection.event_id}
+        others = _sum(home.settled, early)
+        if others is None or self._membership.is_same_vehicle(folded, read, others.folds, home):
+            return None
+        return home.settled, early
+
+    def _leave(
+        self, state: CameraPasses, home: Pass, detection: Detection, rest: tuple[Contents | None, dict[str, Contents]]
+    ) -> Sighting:
+        """Part a detection and the others of its pass; gives the revision or first sighting of the others.
+
+        The pass that bears the detection's id stays with it, so that a detection and its own sighting agree.
+        """
+        others = _sum(*rest)
+        assert others is not None
+        leaver = detection.event_id
+        state.withdraw(home)
+        part = home
+        if home.event_id == leaver:
+            best = others.best
+            part = Pass(
+                split_pass_id(leaver, best.event_id), best.captured_at, match_key(best.plate, best.camera_id),
+                finals=home.finals, touched_at=home.touched_at,
+            )  # fmt: skip
+            state.open(part)
+            home.finals, home.tracked, home.folds, home.earlies = [], [], [], []
+            home.set_contents(None, {})
+        part.earlies = list(rest[1])
+        part.tracked = [read for read in home.tracked if read.event_id != leaver]
+        part.folds = list(others.folds)
+        part.first_seen_at, part.last_seen_at = others.first_seen_at, others.last_seen_at
+        part.set_contents(*rest, others)
+        sighting = revise(part, others, identity(others), state.watermark)
+        part.touch(part.touched_at)
+        state.enter(part)
+        self._set_ends(state, part)
+        return sighting
+
+    def _merge(
+        self, state: CameraPasses, into: Pass, others: list[Pass], contents: Contents, watermark: Micros
+    ) -> list[Sighting]:
+        """Take passes into an older one; gives their last revisions. One that all others have left says `contents`."""
+        withdrawn = []
+        for item in sorted(others, key=_age):
+            if item.revision:
+                own = _sum(item.settled, item.early) or contents
+                withdrawn.append(revise(item, own, identity(own), watermark, merged_into=into.event_id))
+        settled = [item.settled for item in (into, *others) if item.settled is not None]
+        early = {name: contents for item in (into, *others) for name, contents in item.early.items()}
+        for item in others:
+            into.finals += item.finals
+            into.tracked = [*into.tracked, *item.tracked]
+            into.touched_at = max(into.touched_at, item.touched_at)
+        into.earlies = list(early)
+        into.set_contents(total(settled) if settled else None, early)
+        state.drop(others)
+        return withdrawn
+
+    def _join(
+        self,
+        item: Pass,
+        detection: Detection,
+        contents: Contents,
+        read: TrackRead | None,
+        watermark: Micros,
+        is_merged: bool,
+    ) -> list[Sighting]:
         event_id = detection.event_id
-        if event_id in item.finals:
-            return ()  # sent twice, or an early message that its final one overtook
         settled, early = item.settled, dict(item.early)
-        replaced = early.pop(event_id, None)
         before = item.total or _sum(item.settled, item.early)
+        replaced = early.pop(event_id, None)
         if detection.is_final:
             settled = contents if settled is None else total((settled, contents))
             item.finals.append(event_id)
         else:  # a producer that sends several early messages means the last one
-            early[event_id] = contents if replaced is None else max(replaced, contents, key=_progress)
+            early[event_id] = contents if replaced is None else max(replaced, contents, key=progress)
+        if read is not None and (detection.is_final or early[event_id] is contents):
+            others = [one for one in item.tracked if one.event_id != event_id]
+            item.tracked = [*others, read][-self.settings.max_tracks :]
         item.earlies = list(early)
-        if detection.track_id is not None and detection.track_id not in item.tracks:
-            item.tracks = [*item.tracks, detection.track_id][-self.settings.max_tracks :]
         settled = self._forget(item, settled, early)
         after = _sum(settled, early)
         assert after is not None
@@ -177,31 +251,9 @@ class PassKeeper:
         item.first_seen_at, item.last_seen_at = after.first_seen_at, after.last_seen_at
         item.unsent = True
         found = identity(after)
-        if before is None or self._is_due(item, detection, before, after, found, replaced is not None):
-            return (_revise(item, after, found, watermark),)
-        return ()
-
-    def _is_due(
-        self,
-        item: Pass,
-        detection: Detection,
-        before: Contents,
-        after: Contents,
-        found: Identity | None,
-        is_replacement: bool,
-    ) -> bool:
-        """Whether what has changed is worth a revision now; else it is sent when the pass closes."""
-        if (found[0] if found is not None else "") != item.text:
-            return True
-        if after.detections > before.detections and after.detections & (after.detections - 1) == 0:
-            return True
-        if not detection.is_final:
-            return False
-        if after.vehicle != before.vehicle or (has_images(after.images) and not has_images(before.images)):
-            return True
-        return is_replacement and (
-            after.reads != before.reads or after.best.plate != before.best.plate or after.images != before.images
-        )
+        if before is None or is_merged or is_due(item, detection, before, after, found, replaced is not None):
+            return [revise(item, after, found, watermark)]
+        return []
 
     def _forget(self, item: Pass, settled: Contents | None, early: dict[str, Contents]) -> Contents | None:
         """Keep the number of remembered ids in bounds; what they stood for stays in the sum."""
@@ -209,91 +261,80 @@ class PassKeeper:
             if item.finals:
                 item.finals.pop(0)
             else:
-                contents = early.pop(item.earlies.pop(0))
-                settled = contents if settled is None else total((settled, contents))
+                given_up = early.pop(item.earlies.pop(0))
+                settled = given_up if settled is None else total((settled, given_up))
         return settled
 
     # -- the end of passes
 
-    def _close(self, state: CameraPasses, joined: Pass, watermark: Micros) -> list[Sighting]:
-        """Drop the passes that no read in time can join any more, and send what they still hold back."""
-        joined.ends_at = self._ends_at(joined)
-        if state.closes_at is None:
-            for item in state.passes:
-                item.ends_at = self._ends_at(item)
-            state.closes_at = min(item.ends_at for item in state.passes)
-        state.closes_at = min(state.closes_at, joined.ends_at)
-        if state.closes_at >= watermark and len(state.passes) <= self.settings.max_passes:
+    def _close(self, state: CameraPasses) -> list[Sighting]:
+        """Send what passes hold back that no read in time can join; forget those that the camera's reads have passed.
+
+        A read that is in time begins no earlier than `lateness` before the newest one. So a pass has to be kept until
+        the newest read of its own camera is `gap + lateness` past its end, however long the camera is idle; what comes
+        later than that is a pass of its own.
+        """
+        passed = state.newest_at - self._lateness_of(state)
+        settled = state.watermark
+        if state.ends_at is None or state.settles_at is None:
+            self._ended(state)
+            state.ends_at = state.settles_at = 0
+        forgotten = settled - self._reopen_hold
+        is_due = state.ends_at < max(passed, forgotten) or state.settles_at < settled
+        if not is_due and len(state.passes) <= self.settings.max_passes:
             return []
-        kept = [item for item in state.passes if item.ends_at >= watermark]
-        closed = [item for item in state.passes if item.ends_at < watermark]
-        if len(kept) > self.settings.max_passes:
-            kept.sort(key=lambda item: (item.touched_at, item.captured_at, item.event_id))
-            excess = len(kept) - self.settings.max_passes
-            closed += kept[:excess]
-            kept = sorted(kept[excess:], key=lambda item: (item.captured_at, item.event_id))
-        state.closes_at = min((item.ends_at for item in kept), default=None)
-        if not closed:
-            return []
-        state.close(kept, closed)
+        gone = [item for item in state.passes if item.ends_at < passed or item.ends_at < forgotten]
+        excess = len(state.passes) - len(gone) - self.settings.max_passes
+        if excess > 0:
+            ids = {id(item) for item in gone}
+            kept = [item for item in state.passes if id(item) not in ids]
+            gone += sorted(kept, key=lambda item: (item.touched_at, *_age(item)))[:excess]
+        ids = {id(item) for item in gone}
+        due = [item for item in state.passes if item.unsent and (item.settles_at < settled or id(item) in ids)]
         sightings = []
-        for item in closed:
-            if item.unsent:
-                contents = _sum(item.settled, item.early)
-                assert contents is not None
-                sightings.append(_revise(item, contents, identity(contents), watermark))
+        for item in due:
+            contents = item.total or _sum(item.settled, item.early)
+            assert contents is not None
+            sightings.append(revise(item, contents, identity(contents), settled))
+            item.touch(item.touched_at)
+        if gone:
+            state.drop(gone)
+        state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
+        state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
         return sightings
 
-    def _ends_at(self, item: Pass) -> Micros:
-        """Event time until which a read may join the pass."""
-        patience = max(self._gap, self._early_hold) if item.earlies else self._gap
-        return max(item.touched_at - self._lateness, item.last_seen_at) + patience
+    def _set_ends(self, state: CameraPasses, item: Pass) -> None:
+        self._set_end(state, item)
+        if state.ends_at is not None and state.settles_at is not None:
+            state.ends_at = min(state.ends_at, item.ends_at)
+            state.settles_at = min(state.settles_at, item.settles_at)
+
+    def _set_end(self, state: CameraPasses, item: Pass) -> None:
+        """Event times until which a read may join the pass."""
+        last = max(item.touched_at - self._lateness_of(state), item.last_seen_at)
+        item.settles_at = last + self._gap
+        item.ends_at = last + (self._early_hold if item.earlies else self._gap)
+
+    def _ended(self, state: CameraPasses) -> list[Pass]:
+        """The passes with their ends; a state that comes from the table does not know them yet."""
+        if state.ends_at is None:
+            for item in state.passes:
+                self._set_end(state, item)
+        return state.passes
+
+    def _lateness_of(self, state: CameraPasses) -> Micros:
+        return self._lateness if state.lateness is None else state.lateness
 
 
-def _progress(contents: Contents) -> tuple[Any, ...]:
-    """Orders the early messages of one detection by how far its track had come."""
-    return (contents.last_seen_at, contents.reads, certainty(contents.best))
+NEVER = 2**63 - 1
+"""Later than any event time."""
+
+
+def _age(item: Pass) -> tuple[Micros, str]:
+    """Orders passes: the older one keeps its id."""
+    return (item.captured_at, item.event_id)
 
 
 def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:
-    parts = [*early.values()] if settled is None else [settled, *early.values()]
+    parts: Iterable[Contents] = [*early.values()] if settled is None else [settled, *early.values()]
     return total(parts) if parts else None
-
-
-def _revise(item: Pass, contents: Contents, found: Identity | None, watermark: Micros) -> Sighting:
-    """The next revision of a pass's sighting."""
-    text = found[0] if found is not None else ""
-    resolved = None
-    if found is not None:
-        resolved = Resolved(
-            text=text, confidence=found[1], previous_text=item.text if item.text and item.text != text else None
-        )
-    item.revision += 1
-    item.text = text
-    item.unsent = False
-    best = contents.best
-    return _sighting(
-        event_id=item.event_id,
-        captured_at=item.captured_at,
-        camera_id=best.camera_id,
-        site_id=best.site_id,
-        track_id=best.track_id,
-        plate=best.plate,
-        vehicle=contents.vehicle,
-        images=contents.images,
-        location=best.location,
-        direction=best.direction,
-        first_seen_at=contents.first_seen_at,
-        last_seen_at=contents.last_seen_at,
-        reads=contents.reads,
-        latency_ms=best.latency_ms,
-        node=best.node,
-        is_final=not item.earlies,
-        extras=best.extras,
-        revision=item.revision,
-        match_key=item.match_key,
-        resolved=resolved,
-        detections=contents.detections,
-        watermark=watermark,
-        visit_id=None,
-    )

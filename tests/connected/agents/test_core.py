@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from agents.decisions.pass_contents import loader
-from agents.decisions.passes import DeduplicationSettings, PassKeeper
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.passes import PassKeeper
 from schemas.clock import now_us, to_iso
 from schemas.codec import EventCodec
 from schemas.events import Camera, DeadLetter, Detection, Plate, Sighting

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from agents.decisions.passes import DeduplicationSettings
+from agents.decisions.pass_settings import DeduplicationSettings
 from agents.deduplicate import Deduplicator
 from schemas.events import Detection
 from schemas.topics import BY_NAME, DLQ, SIGHTINGS

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from agents.decisions.passes import DeduplicationSettings, PassKeeper
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.passes import PassKeeper
 from schemas.events import Detection, Images, Sighting, Vehicle
 from tables.passes import CameraPasses
 from tests.unit.agents.detections import SECOND, T0, detection, value_of

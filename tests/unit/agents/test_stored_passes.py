@@ -1,12 +1,14 @@
 """How the passes of a camera lie in the table, and when their decoded form may be used again."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agents.decisions.pass_contents import loader
-from agents.decisions.passes import DeduplicationSettings, PassKeeper
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.passes import PassKeeper
 from agents.deduplicate import Deduplicator
 from schemas.errors import SchemaError
 from schemas.events import Detection
@@ -38,29 +40,53 @@ def state_of(log: list[Detection]) -> CameraPasses:
     return state
 
 
-def layout_1(value: bytes) -> bytes:
-    """The same value as the version before wrote it: the lines of all passes in the first one."""
+def layout_2(value: bytes) -> bytes:
+    """The same value as the version before wrote it: bare track ids, no watermark."""
     head, _, rest = value.partition(b"\n")
-    fields = json.loads(head)
+    *fields, _, _, sizes = json.loads(head)
+    parts = []
+    for size in sizes:
+        line, _, stored = rest[:size].partition(b"\n")
+        rest = rest[size:]
+        header = json.loads(line)
+        header[9] = [read[1] for read in header[9]]
+        parts.append(json.dumps(header).encode() + b"\n" + stored)
+    return json.dumps([2, *fields[1:], list(map(len, parts))]).encode() + b"\n" + b"".join(parts)
+
+
+def layout_1(value: bytes) -> bytes:
+    """The same value as the version before that wrote it: the lines of all passes in the first one."""
+    head, _, rest = layout_2(value).partition(b"\n")
+    *fields, sizes = json.loads(head)
     lines: list[Any] = []
     contents = b""
-    for size in fields[-1]:
+    for size in sizes:
         part, rest = rest[:size], rest[size:]
         line, _, stored = part.partition(b"\n")
         lines.append(json.loads(line))
         contents += stored
-    return json.dumps([1, *fields[1:-1], lines]).encode() + b"\n" + contents
+    return json.dumps([1, *fields[1:], lines]).encode() + b"\n" + contents
 
 
-def test_value_of_the_version_before_is_read() -> None:
-    """An update must not lose the open passes."""
-    value = state_of(LOG).encode()
-    assert CameraPasses.decode(layout_1(value), loader(read)).encode() == value
+@pytest.mark.parametrize("older", [layout_1, layout_2])
+def test_value_of_versions_before_is_read(older: Callable[[bytes], bytes]) -> None:
+    """An update must not lose the passes; what their tracks read was not kept."""
+    state = state_of(LOG)
+    found = CameraPasses.decode(older(state.encode()), loader(read))
+    assert (found.offset, found.newest_at, found.watermark) == (state.offset, state.newest_at, 0)
+    for mine, theirs in zip(found.passes, state.passes, strict=True):
+        assert (mine.event_id, mine.folds, mine.finals, mine.total or mine.settled) == (
+            theirs.event_id,
+            theirs.folds,
+            theirs.finals,
+            theirs.settled,
+        )
+        assert {one.track_id for one in mine.tracked} == {one.track_id for one in theirs.tracked}
 
 
 def test_value_of_an_unknown_layout_is_refused() -> None:
     """The message names the layouts."""
-    with pytest.raises(ValueError, match="layout 9; this version reads layouts 1 and 2"):
+    with pytest.raises(ValueError, match="layout 9; this version reads layouts 1 to 3"):
         CameraPasses.decode(b"[9,0,0,0,{},[]]\n", loader(read))
 
 

@@ -1,0 +1,136 @@
+"""Which passes a detection belongs to, and which passes are one.
+
+Two passes are linked when their times are no further apart than the gap and
+
+- they have read the same text up to OCR confusables, or
+- they have detections of one track that may have read one plate (`agents.decisions.track_reads`), or
+- they have detections of one track and one of the two passes is unreadable.
+
+The first two only grow as detections come, so the passes that a set of detections makes do not depend on their order:
+each pass is a class of the closure. The third is for passes that have no text at all: an unreadable detection joins one
+pass and never ties two readable ones together, because trackers jump from one vehicle to the next.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from agents.decisions.track_reads import agree
+from schemas.clock import Micros
+from schemas.events import Detection
+from tables.passes import CameraPasses, Pass, TrackRead
+
+
+@dataclass(slots=True)
+class Reach:
+    """What a detection and the passes that it joins have together: the times, texts and tracks to be found by."""
+
+    first_seen_at: Micros
+    last_seen_at: Micros
+    folds: list[str]
+    tracked: list[TrackRead]
+
+    @classmethod
+    def of(cls, detection: Detection, folded: str, read: TrackRead | None) -> "Reach":
+        """The reach of one detection."""
+        return cls(
+            detection.first_seen_at,
+            detection.last_seen_at,
+            [folded] if folded else [],
+            [] if read is None else [read],
+        )
+
+    def extend(self, item: Pass) -> None:
+        """Take in a pass."""
+        self.first_seen_at = min(self.first_seen_at, item.first_seen_at)
+        self.last_seen_at = max(self.last_seen_at, item.last_seen_at)
+        self.folds += [folded for folded in item.folds if folded not in self.folds]
+        self.tracked += item.tracked
+
+
+class Membership:
+    """Finds passes.
+
+    Args:
+        gap: longest time between two reads of a pass, microseconds.
+        least: likelihood from which on a read of the same track may be a misread of the plate.
+    """
+
+    def __init__(self, gap: Micros, least: float) -> None:
+        self._gap = gap
+        self._least = least
+
+    def nearest(self, state: CameraPasses, reach: Reach, but: Pass | None) -> Pass | None:
+        """The pass next to a detection in time, of those that it is linked to, `but` one; of equals the oldest."""
+        best: Pass | None = None
+        best_rank: tuple[Micros, Micros, str] | None = None
+        for item in _candidates(state, reach):
+            distance = _distance(reach, item)
+            if distance <= self._gap and item is not but and self._alike(reach, item):
+                rank = (distance, item.captured_at, item.event_id)
+                if best_rank is None or rank < best_rank:
+                    best, best_rank = item, rank
+                elif rank == best_rank and item is not best and best is not None:
+                    best = min(best, item, key=state.passes.index)  # one id, forgotten and come again
+        return best
+
+    def bridged(self, state: CameraPasses, known: list[Pass], reach: Reach) -> list[Pass]:
+        """The passes that are one with what is known to be together.
+
+        Args:
+            state: of the camera.
+            known: passes that are not asked for.
+            reach: of what is together; afterwards with what was found.
+        """
+        found: list[Pass] = []
+        while (other := self._linked(state, reach, [*known, *found])) is not None:
+            found.append(other)
+            reach.extend(other)
+        return found
+
+    def is_same_vehicle(self, folded: str, read: TrackRead | None, folds: Collection[str], others: Pass) -> bool:
+        """Whether a detection that had been taken for one of a pass is still linked to the others of it.
+
+        Args:
+            folded: what the detection says now.
+            read: the same, of its track.
+            folds: what the others have read.
+            others: the pass, for the tracks of the others.
+        """
+        if not folded or not folds or folded in folds:
+            return True
+        return read is not None and any(
+            other.track_id == read.track_id and bool(other.text) and agree(read, other, self._least)
+            for other in others.tracked
+            if other.event_id != read.event_id
+        )
+
+    def _linked(self, state: CameraPasses, reach: Reach, known: list[Pass]) -> Pass | None:
+        for item in _candidates(state, reach):
+            if any(item is one for one in known) or _distance(reach, item) > self._gap:
+                continue
+            if self._alike(reach, item):
+                return item
+        return None
+
+    def _alike(self, reach: Reach, item: Pass) -> bool:
+        if any(folded in item.folds for folded in reach.folds):
+            return True
+        pairs = _of_one_track(reach.tracked, item.tracked)
+        if not reach.folds or not item.folds:
+            return any(True for _ in pairs)
+        return any(a.text and b.text and agree(a, b, self._least) for a, b in pairs)
+
+
+def _candidates(state: CameraPasses, reach: Reach) -> Iterator[Pass]:
+    for folded in reach.folds:
+        yield from state.with_fold(folded)
+    for read in reach.tracked:
+        yield from state.with_track(read.track_id)
+
+
+def _of_one_track(a: Iterable[TrackRead], b: list[TrackRead]) -> Iterator[tuple[TrackRead, TrackRead]]:
+    return ((one, other) for one in a for other in b if one.track_id == other.track_id)
+
+
+def _distance(reach: Reach, item: Pass) -> Micros:
+    return max(0, reach.first_seen_at - item.last_seen_at, item.first_seen_at - reach.last_seen_at)

@@ -1,0 +1,56 @@
+"""Detections of one track: whether two of them may have read one plate, and what has to be remembered to tell.
+
+A tracker follows one vehicle, mostly: its reads may be misread by more than confusables, but a tracker also jumps from
+one vehicle to the next. So both the track and the evidence must agree. The comparison is the same whichever of the two
+came first, or passes would depend on the order of their reads.
+"""
+
+import json
+from base64 import b64decode, b64encode
+
+from schemas.characters import Characters
+from schemas.events import CharacterAlternative, Detection, Plate
+from schemas.identity import likelihood
+from tables.passes import TrackRead
+
+
+def track_read(detection: Detection) -> TrackRead | None:
+    """What is remembered of a detection; None if it has no track."""
+    if detection.track_id is None:
+        return None
+    plate = detection.plate
+    if plate is None or not plate.normalized_text:
+        return TrackRead(detection.event_id, detection.track_id, "", 0.0, "")
+    return TrackRead(detection.event_id, detection.track_id, plate.normalized_text, plate.confidence, _evidence(plate))
+
+
+def agree(a: TrackRead, b: TrackRead, least: float) -> bool:
+    """Whether two readable reads of one track may be of one plate: one may well be a misread of the other.
+
+    Args:
+        a: one of them.
+        b: the other.
+        least: likelihood that is enough (`schemas.identity.likelihood`).
+    """
+    return a.text == b.text or likelihood(_plate(a), b.text) >= least or likelihood(_plate(b), a.text) >= least
+
+
+def _evidence(plate: Plate) -> str:
+    characters: object = plate.characters
+    if isinstance(characters, Characters):
+        return b64encode(characters.raw).decode()
+    if not plate.characters:
+        return ""
+    return json.dumps([[[item.char, item.probability] for item in position] for position in plate.characters])
+
+
+def _plate(read: TrackRead) -> Plate:
+    return Plate(read.text, read.text, read.confidence, characters=_characters(read.evidence))
+
+
+def _characters(evidence: str) -> tuple[tuple[CharacterAlternative, ...], ...]:
+    if not evidence:
+        return ()
+    if evidence.startswith("["):
+        return tuple(tuple(CharacterAlternative(*item) for item in position) for position in json.loads(evidence))
+    return tuple(Characters(b64decode(evidence)))
