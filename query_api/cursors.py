@@ -17,7 +17,7 @@ from query_api.values import Position
 from schemas.clock import from_datetime, to_datetime
 
 MAX_CHARS = 4096
-_EVENTS, _ALERTS, _HITS = "e", "a", "h"
+_EVENTS, _ALERTS, _VISITS, _HITS = "e", "a", "v", "h"
 
 
 def event_cursor(position: Position) -> str:
@@ -28,6 +28,11 @@ def event_cursor(position: Position) -> str:
 def alert_cursor(position: Position) -> str:
     """Cursor of a list of alerts."""
     return _encode(_ALERTS, from_datetime(position.at), position.id)
+
+
+def visit_cursor(position: Position) -> str:
+    """Cursor of a list of visits."""
+    return _encode(_VISITS, from_datetime(position.at), position.id)
 
 
 def hit_cursor(after: tuple[float, int, str]) -> str:
@@ -51,6 +56,15 @@ def read_alert_cursor(cursor: str | None) -> Position | None:
         InvalidCursor: it is not one.
     """
     return _position(_ALERTS, cursor)
+
+
+def read_visit_cursor(cursor: str | None) -> Position | None:
+    """The position of `visit_cursor`.
+
+    Raises:
+        InvalidCursor: it is not one.
+    """
+    return _position(_VISITS, cursor)
 
 
 def read_hit_cursor(cursor: str | None) -> tuple[float, int, str] | None:

@@ -18,6 +18,7 @@ TAGS = [
     {"name": "events", "description": "Sightings: passes of a vehicle at a camera"},
     {"name": "search", "description": "Full text, over OpenSearch"},
     {"name": "alerts", "description": "What the rules fired, and what people did about it"},
+    {"name": "visits", "description": "Vehicles at sites, from entry to exit, and how many are there now"},
     {"name": "ingest", "description": "Detections from any camera"},
     {"name": "overview", "description": "Statistics and cameras"},
     {"name": "operations", "description": "Health and metrics"},

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from query_api.plates import MAX_QUERY_CHARS, PlateQuery
 from query_api.text import is_storable
 from query_api.values import AlertFilter, EventFilter, TextQuery
+from query_api.visit_values import VisitFilter
 from schemas.clock import parse_time, to_datetime
 
 MAX_PAGE = 500
@@ -153,6 +154,44 @@ class AlertSearch(Period):
             start=self.start,
             end=self.end,
             acknowledged=self.acknowledged,
+        )
+
+
+VisitOutcome = Literal["open", "completed", "exit_missed", "exit_only", "expired", "withdrawn"]
+
+
+class VisitSearch(Period):
+    """Parameters of a search for visits; all that are given must hold. Times are those of the visit's begin."""
+
+    site_id: Choices = Field([], description="One of these sites; repeat it for several")
+    plate: PlateText
+    fuzzy: Fuzzy
+    open: bool | None = Field(None, description="Visits of vehicles that are inside (true), or that are over (false)")
+    outcome: list[VisitOutcome] = Field([], max_length=6, description="One of these; repeat it for several")
+    limit: Limit
+    cursor: Cursor
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.open is not None and self.outcome:
+            raise ValueError("`open` and `outcome` say the same; give one of them")
+        return self
+
+    def wanted(self) -> VisitFilter:
+        """The filter.
+
+        Raises:
+            query_api.errors.Invalid: the plate holds nothing to look for.
+        """
+        outcomes: tuple[str, ...] = tuple(self.outcome)
+        if self.open is not None:
+            outcomes = ("open",) if self.open else ("completed", "exit_missed", "exit_only", "expired")
+        return VisitFilter(
+            site_ids=tuple(self.site_id),
+            plate=None if self.plate is None else PlateQuery.parse(self.plate, self.fuzzy),
+            outcomes=outcomes,
+            start=self.start,
+            end=self.end,
         )
 
 

@@ -22,6 +22,7 @@ from query_api.values import (
     Stats,
     TextQuery,
 )
+from query_api.visit_values import OccupancyRow, VisitFilter, VisitRow
 from schemas.events import AlertAction, Detection
 
 
@@ -42,7 +43,7 @@ class Dependency(Protocol):
 
 
 class EventStore(Dependency, Protocol):
-    """Where sightings, alerts and counts are read from."""
+    """Where sightings, alerts, visits and counts are read from."""
 
     async def events(self, wanted: EventFilter, after: Position | None, limit: int) -> list[EventRow]:
         """Sightings, newest first (captured_at, then event_id, descending), strictly after the position."""
@@ -58,6 +59,18 @@ class EventStore(Dependency, Protocol):
 
     async def alert(self, alert_id: str) -> AlertRow | None:
         """An alert with its receipts."""
+        ...
+
+    async def visits(self, wanted: VisitFilter, after: Position | None, limit: int) -> list[VisitRow]:
+        """Visits, newest first (started_at, then visit_id, descending), strictly after the position."""
+        ...
+
+    async def visit(self, visit_id: str) -> VisitRow | None:
+        """A visit, also one that was withdrawn."""
+        ...
+
+    async def occupancy(self, site_id: str) -> OccupancyRow | None:
+        """What a site holds; None: nothing is known of its gates."""
         ...
 
     async def stats(self, since: datetime) -> Stats:

@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from query_api.plates import PlateQuery
 from query_api.values import EVENT_NAMES, AlertFilter, EventFilter, Position
+from query_api.visit_values import VisitFilter
 from schemas.aliases import FLAT_NAMES
 from schemas.confusion import FOLD
 
@@ -55,7 +56,7 @@ class Conditions:
         if wanted is not None:
             self.add(SQL("lower({}) = lower({})").format(Identifier(column), _parameter(column)), **{column: wanted})
 
-    def between(self, column: str, wanted: EventFilter | AlertFilter) -> None:
+    def between(self, column: str, wanted: EventFilter | AlertFilter | VisitFilter) -> None:
         """The time lies in the filter's half-open range."""
         if wanted.start is not None:
             self.add(SQL("{} >= %(start)s").format(Identifier(column)), start=wanted.start)

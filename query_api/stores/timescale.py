@@ -6,7 +6,7 @@ from typing import Any, Self
 from psycopg.sql import SQL
 
 from query_api.settings import ApiSettings
-from query_api.stores import alert_sql, event_sql, stats_sql
+from query_api.stores import alert_sql, event_sql, stats_sql, visit_sql
 from query_api.stores.database import Database, Row
 from query_api.values import (
     ActionRow,
@@ -20,6 +20,7 @@ from query_api.values import (
     Stats,
     Totals,
 )
+from query_api.visit_values import OccupancyRow, VisitFilter, VisitRow
 
 
 class TimescaleStore:
@@ -80,6 +81,21 @@ class TimescaleStore:
         rows = await self._database.rows(*alert_sql.alert(alert_id))
         return _alert(rows[0]) if rows else None
 
+    async def visits(self, wanted: VisitFilter, after: Position | None, limit: int) -> list[VisitRow]:
+        """See `query_api.ports.EventStore.visits`."""
+        rows = await self._database.rows(*visit_sql.visits(wanted, after, limit))
+        return [_visit(row) for row in rows]
+
+    async def visit(self, visit_id: str) -> VisitRow | None:
+        """See `query_api.ports.EventStore.visit`."""
+        rows = await self._database.rows(visit_sql.VISIT_BY_ID, {"visit_id": visit_id})
+        return _visit(rows[0]) if rows else None
+
+    async def occupancy(self, site_id: str) -> OccupancyRow | None:
+        """See `query_api.ports.EventStore.occupancy`."""
+        rows = await self._database.rows(visit_sql.OCCUPANCY, {"site_id": site_id})
+        return OccupancyRow(**rows[0]) if rows else None
+
     async def stats(self, since: datetime) -> Stats:
         """See `query_api.ports.EventStore.stats`."""
         [row] = await self._database.rows(stats_sql.STATS, {"since": since})
@@ -113,6 +129,10 @@ def _alert(row: Row) -> AlertRow:
     known["done"] = tuple(ActionRow(**_times(item, "acted_at", "until")) for item in row["done"])
     known["receipts"] = tuple(ReceiptRow(**_times(item, "settled_at")) for item in row["receipts"])
     return AlertRow(**known)
+
+
+def _visit(row: Row) -> VisitRow:
+    return VisitRow(**{**row, "absences": tuple(_times(item, "left_at", "returned_at") for item in row["absences"])})
 
 
 def _times(item: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from query_api.wiring import real_ports
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
 from schemas.errors import SchemaError
-from schemas.events import Alert, AlertAction, DeadLetter, Detection, Receipt, Sighting
+from schemas.events import Alert, AlertAction, DeadLetter, Detection, Receipt, Sighting, Visit
 from schemas.registry import HttpRegistry
 from schemas.topics import ALERT_ACTIONS, DETECTED, Topic
 from tests.unit.query_api import samples
@@ -41,6 +41,7 @@ _TABLES: dict[type, Callable[[], Any]] = {
     AlertAction: sql_tables.alert_actions,
     Receipt: sql_tables.notifications,
     DeadLetter: sql_tables.dead_letters,
+    Visit: sql_tables.visits,
 }
 
 

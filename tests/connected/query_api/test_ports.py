@@ -23,9 +23,10 @@ from schemas.topics import ALERT_ACTIONS, DETECTED
 from tests.connected.query_api.conftest import ReadTopic, Seed, database_seed, index_seed
 from tests.unit.query_api import contracts, samples
 from tests.unit.query_api.store_contract import EventStoreContract
+from tests.unit.query_api.visit_contract import VisitStoreContract
 
 
-class TestTimescale(EventStoreContract):
+class TestTimescale(EventStoreContract, VisitStoreContract):
     """TimescaleDB."""
 
     @pytest.fixture

@@ -24,14 +24,15 @@ from query_api.values import (
     TextQuery,
     Totals,
 )
+from query_api.visit_values import VISIT_NAMES, OccupancyRow, VisitFilter, VisitRow
 from schemas.aliases import flatten
 from schemas.clock import to_datetime
 from schemas.errors import SchemaError, Unavailable
-from schemas.events import Alert, AlertAction, DeadLetter, Detection, Receipt, Sighting
+from schemas.events import Alert, AlertAction, DeadLetter, Detection, Receipt, Sighting, Visit
 from schemas.identity import fold, normalise
 from schemas.records import to_json_record
 
-Anything = Detection | Sighting | Alert | AlertAction | Receipt | DeadLetter
+Anything = Detection | Sighting | Alert | AlertAction | Receipt | DeadLetter | Visit
 _TIMES = {"captured_at", "first_seen_at", "last_seen_at"}
 
 
@@ -71,6 +72,7 @@ class MemoryStore(Switch):
         self._actions: dict[str, AlertAction] = {}
         self._receipts: dict[str, Receipt] = {}
         self._letters: dict[str, DeadLetter] = {}
+        self._visits: dict[str, Visit] = {}
 
     async def seed(self, *items: Anything) -> None:
         """Take events in as the sink would."""
@@ -88,6 +90,10 @@ class MemoryStore(Switch):
                     self._actions.setdefault(item.action_id, item)
                 case Receipt():
                     self._receipts[item.notification_id] = item
+                case Visit():
+                    known_visit = self._visits.get(item.visit_id)
+                    if known_visit is None or known_visit.revision < item.revision:
+                        self._visits[item.visit_id] = item
                 case DeadLetter():
                     self._letters[item.dead_letter_id] = item
 
@@ -123,6 +129,38 @@ class MemoryStore(Switch):
             return None
         receipts = sorted((r for r in self._receipts.values() if r.alert_id == alert_id), key=lambda r: r.settled_at)
         return self._alert(found, tuple(map(_receipt_row, receipts)))
+
+    async def visits(self, wanted: VisitFilter, after: Position | None, limit: int) -> list[VisitRow]:
+        """See the port."""
+        self.check()
+        rows = [visit_row(item) for item in self._visits.values()]
+        rows = [row for row in rows if _visit_fits(row, wanted)]
+        rows.sort(key=lambda row: (row.started_at, row.visit_id), reverse=True)
+        if after is not None:
+            rows = [row for row in rows if (row.started_at, row.visit_id) < (after.at, after.id)]
+        return rows[:limit]
+
+    async def visit(self, visit_id: str) -> VisitRow | None:
+        """See the port."""
+        self.check()
+        found = self._visits.get(visit_id)
+        return None if found is None else visit_row(found)
+
+    async def occupancy(self, site_id: str) -> OccupancyRow | None:
+        """See the port."""
+        self.check()
+        mine = [item for item in self._visits.values() if item.site_id == site_id]
+        if not mine:
+            return None
+        inside = [item.started_at for item in mine if item.outcome == "open"]
+        newest = max(mine, key=lambda item: item.updated_at)
+        return OccupancyRow(
+            site_id=site_id,
+            occupancy=len(inside),
+            capacity=newest.capacity,
+            oldest_entry_at=to_datetime(min(inside)) if inside else None,
+            updated_at=to_datetime(newest.updated_at),
+        )
 
     async def stats(self, since: datetime) -> Stats:
         """See the port."""
@@ -362,3 +400,31 @@ def _hit(item: Sighting, query: TextQuery) -> Hit | None:
         return None
     after = (score, item.captured_at // 1000, item.event_id)
     return Hit(event=row, score=score, highlights=highlights(source, query.text), after=after)
+
+
+def visit_row(item: Visit) -> VisitRow:
+    """The row that the sink would write."""
+    values = {name: getattr(item, name) for name in VISIT_NAMES}
+    for name in ("started_at", "entered_at", "exited_at", "ended_at"):
+        values[name] = None if values[name] is None else to_datetime(values[name])
+    values["absences"] = tuple(
+        {
+            "left_at": to_datetime(away.left_at),
+            "returned_at": to_datetime(away.returned_at),
+            "exit_event_id": away.exit_event_id,
+            "entry_event_id": away.entry_event_id,
+        }
+        for away in item.absences
+    )
+    return VisitRow(**values)
+
+
+def _visit_fits(row: VisitRow, wanted: VisitFilter) -> bool:
+    outcomes = wanted.outcomes or ("open", "completed", "exit_missed", "exit_only", "expired")
+    return (
+        row.outcome in outcomes
+        and (not wanted.site_ids or row.site_id in wanted.site_ids)
+        and (wanted.start is None or row.started_at >= wanted.start)
+        and (wanted.end is None or row.started_at < wanted.end)
+        and (wanted.plate is None or wanted.plate.matches(row.plate_text, row.exit_plate_text))
+    )

@@ -19,6 +19,7 @@ from schemas.events import (
     RuleRef,
     Sighting,
     Vehicle,
+    Visit,
 )
 from schemas.identity import fold, normalise
 
@@ -131,6 +132,26 @@ def receipt(alert_id: str, **changes: Any) -> Receipt:
         "settled_at": ago(299),
     }
     return Receipt(**{**values, **changes})
+
+
+def visit(**changes: Any) -> Visit:
+    """A vehicle that came an hour ago and is inside."""
+    started_at = changes.pop("started_at", ago(3600))
+    values: dict[str, Any] = {
+        "visit_id": str(uuid4()),
+        "revision": 1,
+        "site_id": "depot",
+        "outcome": "open",
+        "started_at": started_at,
+        "plate_text": "AB123C",
+        "plate_region": "nl",
+        "entered_at": started_at,
+        "entry_event_id": "e1",
+        "entry_camera_id": "gate-1",
+        "updated_at": started_at,
+        "occupancy": 1,
+    }
+    return Visit(**{**values, **changes})
 
 
 def dead_letter(**changes: Any) -> DeadLetter:

@@ -9,9 +9,10 @@ from query_api.ports import EventStore, ImageStore, Publisher, SearchIndex
 from tests.unit.query_api import contracts
 from tests.unit.query_api.fakes import MemoryImages, MemoryIndex, MemoryPublisher, MemoryStore
 from tests.unit.query_api.store_contract import EventStoreContract
+from tests.unit.query_api.visit_contract import VisitStoreContract
 
 
-class TestMemoryStore(EventStoreContract):
+class TestMemoryStore(EventStoreContract, VisitStoreContract):
     """The store in memory."""
 
     @pytest.fixture
