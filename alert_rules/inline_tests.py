@@ -85,7 +85,7 @@ def _differences(wanted: ExpectedAlert, alert: Alert) -> Iterator[str]:
         "camera_id": alert.camera_id or "",
         "site_id": alert.site_id or "",
         "plate_text": alert.plate_text or "",
-        "event_id": alert.proof.event_ids[-1],
+        "event_id": alert.proof.event_ids[-1] if alert.proof.event_ids else "",
     }
     for name, value in wanted.fields.items():
         if seen[name] != value:

@@ -16,6 +16,7 @@ from alert_rules.correlations import group as groups
 from alert_rules.correlations.admission import Admission
 from alert_rules.correlations.event import Seen
 from alert_rules.correlations.group import Outcome
+from alert_rules.correlations.operator import FOREVER_US
 from alert_rules.correlations.plan import AMEND, Part, Plan
 from alert_rules.correlations.rekeyed import Rekeyed
 from alert_rules.correlations.store import (
@@ -38,7 +39,6 @@ from schemas.events import Alert, Sighting
 
 KEEP_ADMITTED_US = 86_400 * MICROS_PER_S
 """How long a later revision finds where its event has been admitted to."""
-FOREVER_US = 1 << 62
 MAX_DUE = 5_000
 """Events that are taken at once; with more, time passes in steps."""
 FORGET_AT_ONCE = 500
@@ -249,6 +249,7 @@ class Correlator:
 
     def _seed(self, work: Working, now_us: int) -> None:
         """Give the groups that are expected a state, once."""
+        work.prefetch(state_key(part.slot(group)) for part, group in self._seeds)
         for part, group in self._seeds:
             if work.get(state_key(part.slot(group))) is None:
                 self._keep(work, part, group, None, groups.seeded_group(part, group, now_us))

@@ -161,13 +161,17 @@ def _run(part: Part, name: str, life: Life, events: Iterable[Seen], until_us: in
 
     for event in events:
         let_pass(event.at_us)
+        state = _kept(part, state, event.at_us)
         state, fired = operator.on_event(state, event)
         results.extend(fired)
     let_pass(until_us + 1)
-    keep_us = operator.keep_until_us(state)
-    if keep_us is None or keep_us < until_us:
-        state = operator.start()
-    return _settle(part, name, Life(state, life.silences), results, until_us)
+    return _settle(part, name, Life(_kept(part, state, until_us), life.silences), results, until_us)
+
+
+def _kept(part: Part, state: object, now_us: int) -> object:
+    """The state, or a new one where its time is over: here, so that it does not matter when somebody looks."""
+    keep_us = part.operator.keep_until_us(state)
+    return state if keep_us is not None and keep_us >= now_us else part.operator.start()
 
 
 def _settle(part: Part, name: str, life: Life, results: Iterable[Result], until_us: int) -> tuple[Life, Outcome]:

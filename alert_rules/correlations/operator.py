@@ -21,6 +21,8 @@ from typing import Any, Protocol, TypeVar
 from alert_rules.correlations.event import Mention, Plain, Seen
 from schemas.events import ConditionProof
 
+FOREVER_US = 1 << 62
+"""A state that must never be dropped is kept until then."""
 MAX_MENTIONS = 20
 """Events that a proof names: the first ones and the trigger. Their number is told besides."""
 State = TypeVar("State")

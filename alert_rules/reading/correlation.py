@@ -8,7 +8,7 @@ late: {policy: amend, up_to: 5m}
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from alert_rules import expectations as expect
@@ -147,6 +147,8 @@ class TypeReader:
         required: those that must be there.
         about: one line for people.
         timespan: whether the rule's ``timespan`` means something.
+        own_groups: it says itself what belongs together, so ``group_by`` means nothing.
+        group: field that it groups by where the rule does not say; None for the plate.
     """
 
     read: Callable[[Parameters], Made]
@@ -154,7 +156,8 @@ class TypeReader:
     required: tuple[str, ...]
     about: str
     timespan: bool = True
-    forms: Mapping[str, Any] = field(default_factory=dict)
+    own_groups: bool = False
+    group: str | None = None
 
 
 def read_correlation(rule: MappingNode, types: Mapping[str, TypeReader], problems: Problems) -> Correlation | None:
@@ -179,6 +182,8 @@ def read_correlation(rule: MappingNode, types: Mapping[str, TypeReader], problem
     expect.known_keys(body, ("type", *reader.keys), f"'{type_name}'", problems)
     if not reader.timespan and "timespan" in rule.entries:
         problems.add(RuleProblem(rule.place_of("timespan"), f"'timespan' means nothing to '{type_name}'"))
+    if reader.own_groups and "group_by" in rule.entries:
+        problems.add(RuleProblem(rule.place_of("group_by"), f"'group_by' means nothing to '{type_name}'"))
     late = Late()
     with problems.collect():
         if "late" in rule.entries:

@@ -5,6 +5,7 @@ from alert_rules.conditions.anything import Anything
 from alert_rules.correlations.plan import Correlation
 from alert_rules.document import Mapping
 from alert_rules.errors import Problems, RuleProblem
+from alert_rules.fields import find_field
 from alert_rules.finding import Condition
 from alert_rules.reading import common
 from alert_rules.reading.actions import ChannelDefaults, read_actions, read_notify
@@ -44,7 +45,7 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
     correlation: Correlation | None = None
     with problems.collect():
         correlation = read_correlation(body, TYPES, problems)
-    group, suppress = _grouping(body, problems)
+    group, suppress = _grouping(body, problems, _default_group(correlation))
     parts = common.read_parts(body, _PARTS, problems)
     actions: tuple[Action, ...] = ()
     with problems.collect():
@@ -66,8 +67,13 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
     )
 
 
-def _grouping(body: Mapping, problems: Problems) -> tuple[GroupKey, Suppression | None]:
-    group, suppress = GroupKey(), None
+def _default_group(correlation: Correlation | None) -> GroupKey:
+    field = TYPES[correlation.type].group if correlation is not None else None
+    return GroupKey() if field is None else GroupKey((find_field(field),))
+
+
+def _grouping(body: Mapping, problems: Problems, group: GroupKey) -> tuple[GroupKey, Suppression | None]:
+    suppress = None
     with problems.collect():
         if "group_by" in body.entries:
             group = common.read_group(body.entries["group_by"])
