@@ -41,10 +41,16 @@ class Reach:
 
     def extend(self, item: Pass) -> None:
         """Take in a pass."""
-        self.first_seen_at = min(self.first_seen_at, item.first_seen_at)
-        self.last_seen_at = max(self.last_seen_at, item.last_seen_at)
-        self.folds += [folded for folded in item.folds if folded not in self.folds]
-        self.tracked += item.tracked
+        self.include(item.first_seen_at, item.last_seen_at, item.folds, item.tracked)
+
+    def include(
+        self, first_seen_at: Micros, last_seen_at: Micros, folds: Iterable[str], tracked: Iterable[TrackRead]
+    ) -> None:
+        """Take in the times, texts and tracks of detections."""
+        self.first_seen_at = min(self.first_seen_at, first_seen_at)
+        self.last_seen_at = max(self.last_seen_at, last_seen_at)
+        self.folds += [folded for folded in folds if folded not in self.folds]
+        self.tracked += tracked
 
 
 class Membership:

@@ -101,8 +101,10 @@ class PassKeeper:
             if home is None or (rest is not None and home.event_id != detection.event_id):
                 found = self._membership.nearest(state, reach, home)
             if found is not None:
-                if rest is None or found is not home:
+                if found is not home:
                     reach.extend(found)
+                elif rest is None:
+                    self._reach_out(reach, home, detection, folded)
                 merging = self._membership.bridged(state, [item for item in (home, found) if item is not None], reach)
         if found is not None:
             for item in (found, *merging):
@@ -168,6 +170,17 @@ class PassKeeper:
         if others is None or self._membership.is_same_vehicle(folded, read, others.folds, home):
             return None
         return home.settled, early
+
+    def _reach_out(self, reach: Reach, home: Pass, detection: Detection, folded: str) -> None:
+        """Take in what a pass has without the early message that a detection replaces: that ties nothing any more."""
+        if detection.event_id not in home.earlies or home.folds == [folded]:
+            reach.extend(home)
+            return
+        early = {name: contents for name, contents in home.early.items() if name != detection.event_id}
+        others = _sum(home.settled, early)
+        if others is not None:
+            read = [one for one in home.tracked if one.event_id != detection.event_id]
+            reach.include(others.first_seen_at, others.last_seen_at, others.folds, read)
 
     def _leave(
         self, state: CameraPasses, home: Pass, detection: Detection, rest: tuple[Contents | None, dict[str, Contents]]
