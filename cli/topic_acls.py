@@ -54,8 +54,9 @@ def acls(processes: tuple[str, ...], principal: str, host: str, is_applied: bool
     if is_applied:
         bindings = [_binding(who, host, right) for who, found in wanted.values() for right in found]
         with kafka_errors():
-            for future in admin().create_acls(list(dict.fromkeys(bindings)), request_timeout=TIMEOUT_S).values():
-                future.result(TIMEOUT_S)
+            client = admin()  # its answers never come once it is let go
+            for future in client.create_acls(list(dict.fromkeys(bindings)), request_timeout=TIMEOUT_S).values():
+                future.result()
         if not as_json:
             for name, (who, found) in wanted.items():
                 say(f"{who} ({name}): {len(found)} rights given")

@@ -7,6 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from cli.errors import CommandError
 from cli.kafka_clients import TIMEOUT_S
 from schemas.clock import MICROS_PER_MS, Micros
+from schemas.kafka_refusal import RIGHTS
 from schemas.topics import Topic
 
 FIRST_POSITION = -2
@@ -59,6 +60,8 @@ def place_of(message: Message) -> tuple[int, int]:
 def _assign(reader: Consumer, topic: Topic, since: Micros | None) -> dict[int, int]:
     """Start reading; gives the end of each partition that has something to read."""
     found = reader.list_topics(topic.name, timeout=TIMEOUT_S).topics[topic.name]
+    if found.error is not None and found.error.name() in RIGHTS:
+        raise KafkaException(found.error)
     if found.error is not None or not found.partitions:
         raise CommandError(f"there is no topic {topic.name}; `alpr topics apply` creates it")
     places = [TopicPartition(topic.name, number, FIRST_POSITION) for number in found.partitions]

@@ -22,6 +22,7 @@ PROBE_TIMEOUT_S = 2.0
 ALERT_WAIT_S = 0.3
 """How long a TLS 1.3 server may take to say that it wants a client certificate: it does so after the handshake."""
 TRY_S = 1.0
+LOOK_S = 2.0
 LOOK_AGAIN_S = 30.0
 TELL_AGAIN_S = 600.0
 _PLACE = re.compile(r"^\w+://([^/\s]+)/")
@@ -116,14 +117,16 @@ def reach(client: Any, complaints: Complaints, bootstrap: str, security: KafkaSe
         Unavailable: it does not answer.
     """
     left_s = timeout_s
+    has_looked = False
     while True:
         try:
             return client.list_topics(timeout=min(TRY_S, left_s))
         except KafkaException as error:
             client.poll(0)  # hands over what librdkafka complained about meanwhile
             left_s -= TRY_S
-            if complaints.last is None and left_s > 0:
+            if complaints.last is None and left_s > 0 and (has_looked or timeout_s - left_s < LOOK_S):
                 continue
+            has_looked = True  # a plain client at a TLS port hears no complaint
             refusal = explain(complaints.last or error.args[0], bootstrap, security)
             if refusal is not None:
                 raise KafkaRefused(refusal) from error

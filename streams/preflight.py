@@ -46,8 +46,7 @@ async def preflight(apps: Iterable["RoleApp"]) -> None:
             if not missing:
                 return
             problem = ConfigError(
-                f"Kafka at {primary.bootstrap} has no topic {', '.join(sorted(missing))}. Create the topics with "
-                "`alpr topics apply`."
+                f"Kafka at {primary.bootstrap} has no topic {', '.join(sorted(missing))}{_seen_by(primary)}"
             )
         left_s = deadline - monotonic()
         if left_s <= 0:
@@ -56,6 +55,15 @@ async def preflight(apps: Iterable["RoleApp"]) -> None:
             last_words = str(problem)
             log.warning("waiting", problem=last_words, gives_up_in_s=round(left_s))
         await asyncio.sleep(min(PAUSE_S, left_s))
+
+
+def _seen_by(app: "RoleApp") -> str:
+    """What to do about missing topics: Kafka hides those that a user has no right to."""
+    create = "Create the topics with `alpr topics apply`"
+    user = app.kafka_security.sasl_username if app.kafka_security.uses_sasl else None
+    if user is None:
+        return f". {create}."
+    return f" that the user {user!r} may see. {create}; `alpr topics acls` prints the rights that each role needs."
 
 
 def _topics(app: "RoleApp") -> set[str]:

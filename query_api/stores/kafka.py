@@ -17,6 +17,9 @@ from schemas.topics import ALERT_ACTIONS, DETECTED, Topic
 from telemetry.log import get_logger
 
 CLOSE_S = 5.0
+PING_S = 2.0
+REFUSED_PING_S = 0.5
+"""Longest wait of a ping where Kafka has refused us: the reason is known, and must arrive before health gives up."""
 log = get_logger(__name__)
 
 
@@ -83,8 +86,9 @@ class KafkaPublisher:
 
     async def ping(self) -> None:
         """See `query_api.ports.Dependency.ping`."""
+        timeout_s = REFUSED_PING_S if self._watch.refusal else min(PING_S, self._timeout_s)
         try:
-            found = await asyncio.to_thread(self._opened().list_topics, DETECTED.name, min(2.0, self._timeout_s))
+            found = await asyncio.to_thread(self._opened().list_topics, DETECTED.name, timeout_s)
         except KafkaException as error:
             away = "Kafka refuses this API; its log says why" if self._watch.refusal else "Kafka does not answer"
             raise self._away(away) from error
