@@ -41,6 +41,11 @@ def compile_pattern(pattern: str, *, ignore_case: bool = True) -> Any:
         raise PatternError(f"not a pattern of RE2: {words}{hint}") from error
 
 
+def literal_regex(text: str) -> str:
+    """The regular expression of a text as it stands."""
+    return str(re2.escape(text))
+
+
 def wildcard_regex(pattern: str) -> str:
     """The regular expression of a text with ``?`` (one character) and ``*`` (any run), each as a group."""
     return "".join({"?": "(.)", "*": "(.*)"}.get(char) or re2.escape(char) for char in pattern)

@@ -103,14 +103,9 @@ class Comparison:
         return None if value == "" and self.field.kind is not Kind.EXTRA else value
 
     @property
-    def is_anchor(self) -> bool:
-        """Whether it can hold only where one of `candidates` is one of `keys`."""
-        return self.op in ("equals", "in")
-
-    @property
-    def keys(self) -> frozenset[Any]:
+    def normal_values(self) -> tuple[Any, ...]:
         """The values as comparisons see them."""
-        return frozenset(_normal(self.field.kind, self.op, value) for value in self.values)
+        return tuple(_normal(self.field.kind, self.op, value) for value in self.values)
 
     def candidates(self, facts: Facts) -> list[Any]:
         """What is compared: the field's values as comparisons see them; none where it is unknown."""

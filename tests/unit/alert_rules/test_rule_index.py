@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alert_rules.access import access_of
 from alert_rules.engine import Engine
 from alert_rules.facts import Facts
 from alert_rules.loading import RuleSet
-from alert_rules.rule_index import RuleIndex, anchor_of
+from alert_rules.rule_index import RuleIndex
 from alert_rules.watchlists import Watchlists
 from schemas.events import Sighting
 from tests.unit.alert_rules.builders import entry, rule, rules, sighting
@@ -68,20 +69,30 @@ def test_the_index_agrees_with_asking_every_rule(matches: list[str], events: lis
 
 
 @pytest.mark.parametrize(
-    ("match", "anchored"),
+    ("match", "asks"),
     [
-        ("{cameras: c1}", True),
-        ("{cameras: 'c*'}", False),
-        ("{all: [{cameras: 'c*'}, {sites: s1}]}", True),
-        ("{any: [{cameras: c1}, {plate: X1}]}", True),
-        ("{any: [{cameras: c1}, {plate: 'X*'}]}", False),
-        ("{not: {cameras: c1}}", False),
-        ("{watchlist: stolen}", False),
+        ("{cameras: c1}", [("value", "c1")]),
+        ("{cameras: 'c*'}", [("normal", r"\Ac(.*)\z")]),
+        ("{all: [{cameras: 'c*'}, {field: vehicle_color, op: equals, value: red}]}", [("normal", r"\Ac(.*)\z")]),
+        ("{all: [{watchlist: stolen}, {sites: S1}]}", [("value", "s1")]),
+        ("{any: [{sites: s1}, {plate: X1}]}", [("near", "X1"), ("value", "s1")]),
+        ("{any: [{sites: s1}, {not: {sites: s2}}]}", None),
+        ("{not: {cameras: c1}}", None),
+        ("{plate: [AO1, 'B?']}", [("folded", r"\A8(.)\z"), ("near", "A01")]),
+        ("{plate: {any_of: AO1, exact: true}}", [("text", "AO1")]),
+        ("{watchlist: stolen}", [("listed", (("stolen",), None, False))]),
+        ("{field: plate_text, op: regex, value: '^A'}", [("written", "^A")]),
+        ("{field: vehicle_make, op: contains, value: A.}", [("normal", r"a\.")]),
+        ("{field: reads, op: between, value: [2, 3]}", [("at least", 2.0)]),
+        ("{field: reads, op: '<', value: 2}", [("at most", 2.0)]),
+        ("{field: extras.lane, op: '<', value: 2}", None),
+        ("{field: vehicle_color, op: exists}", None),
     ],
 )
-def test_what_has_an_anchor(match: str, anchored: bool) -> None:
-    """Equality that must hold is an anchor; patterns, negations and watchlists are none."""
-    assert (anchor_of(rule(match).match, {}) is not None) is anchored
+def test_the_access_of_a_rule(match: str, asks: list[tuple[str, object]] | None) -> None:
+    """What must hold and can be looked up is the access, the rarest first; negations have none."""
+    access = access_of(rule(match).match)
+    assert (None if access is None else sorted((probe.ask.value, probe.value) for probe in access)) == asks
 
 
 def test_rules_that_cannot_match_are_not_asked() -> None:
