@@ -12,10 +12,12 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from faust.exceptions import ImproperlyConfigured, ProducerSendError
+from faust.tables.manager import TableManager
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
+from streams.changelog import ChangelogRun
 from streams.ledger import RunLedger
 from streams.metrics import RoleMetrics
 from streams.outbox import DeliveryError, Outbox
@@ -44,6 +46,7 @@ class RunConsumer(driver.Consumer):
         self.pace = FetchPace(options.coalesce_ms / 1000)
         self.metrics = RoleMetrics(conf.id.removeprefix("alpr-"))
         self._run_topics: set[str] = set()
+        self._changelogs: set[str] = set()  # of run tables: they come in runs too, which nobody acknowledges
 
     @property
     def outbox(self) -> Outbox:
@@ -82,6 +85,8 @@ class RunConsumer(driver.Consumer):
             # Recovery resumes stream partitions, seeks them, and only then empties the queues (recovery.py,
             # on_recovery_completed): what is delivered in between is dropped and never read again.
             closed = self.app.topics.acking_topics
+        if self._changelogs and self._unapplied_changelog_runs() >= self.options.runs_in_flight:
+            closed = closed | self._changelogs  # recovery is busy with what it has
         if closed and active_partitions:
             timeout = min(timeout, CUT_SHORT_S)
             active_partitions = {tp for tp in active_partitions if tp.topic not in closed}
@@ -93,6 +98,10 @@ class RunConsumer(driver.Consumer):
         if delay_s and not self.app.in_recovery:
             await asyncio.sleep(delay_s)
         return records
+
+    def _unapplied_changelog_runs(self) -> int:
+        assert isinstance(self.app.tables, TableManager)
+        return self.app.tables.changelog_queue.qsize()
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - Faust's
         """Faust's getmany with runs. Its caller delivers each message and stops waiting when the flow stops.
@@ -110,28 +119,35 @@ class RunConsumer(driver.Consumer):
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            if isinstance(item, tuple):
+            if not isinstance(item, tuple):
+                yield tp, self._to_message(tp, item)
+            elif tp.topic in self._run_topics:
                 yield tp, self._run_message(tp, item[0], item[1], generation)
             else:
-                yield tp, self._to_message(tp, item)
+                yield tp, self._message(tp, item[0], ChangelogRun(item[0]), generation)
 
     def _cut(self, records: RecordMap) -> dict[TP, list[Any]]:
-        options = self.options
+        options, in_runs = self.options, self._run_topics | self._changelogs
         return {
-            tp: list(cut(batch, options.run_records, options.run_bytes)) if tp.topic in self._run_topics else batch
+            tp: list(cut(batch, options.run_records, options.run_bytes)) if tp.topic in in_runs else batch
             for tp, batch in records.items()
         }
 
     def _run_message(self, tp: TP, records: Sequence[Record], size_bytes: int, generation: int) -> ConsumerMessage:
         run = Run(tp, records, size_bytes, self, self.ledger.revoking)
-        last: Any = records[-1]
-        message = ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
-            [], None, cast("bytes", run), None, 0, 0, tp, generation_id=generation,
-        )  # fmt: skip
+        message = self._message(tp, records, run, generation)
         self.ledger.deliver(message)
         self.metrics.run_records.observe(len(records))
         return message
+
+    def _message(
+        self, tp: TP, records: Sequence[Record], value: Run | ChangelogRun, generation: int
+    ) -> ConsumerMessage:
+        last: Any = records[-1]
+        return ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
+            [], None, cast("bytes", value), None, 0, 0, tp, generation_id=generation,
+        )  # fmt: skip
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self._run_topics:  # a run looks like a gap to Faust
@@ -225,8 +241,9 @@ class RunConsumer(driver.Consumer):
 
     def _learn_run_topics(self) -> None:
         subscriptions: dict[str, list[bool]] = {}
+        self._changelogs = {table.changelog_topic_name for table in self.run_tables()}
         for channel in self.app.topics:
-            for topic in channel.topics:
+            for topic in set(channel.topics) - self._changelogs:
                 subscriptions.setdefault(topic, []).append(getattr(channel, "value_serializer", None) == "run")
         for topic, in_runs in subscriptions.items():
             if any(in_runs) and len(in_runs) > 1:

@@ -114,13 +114,13 @@ class RoleApp(faust.App):
             "block_cache_size": self.settings.table_cache_bytes,
         }
         changelog = self.topic(
-            self.role.changelog_topic(name), key_type=bytes, value_type=bytes, key_serializer="raw",
-            value_serializer="raw", partitions=partitions, compacting=True, deleting=False, acks=False, internal=True,
-            maxsize=131_072, allow_empty=True,
+            self.role.changelog_topic(name), key_serializer="raw", value_serializer="run", partitions=partitions,
+            compacting=True, deleting=False, acks=False, internal=True, maxsize=131_072, allow_empty=True,
         )  # fmt: skip
+        # recovery buffers two runs: one would make Faust go on reading the changelogs of active tables after recovery
         table = RunTable(
             self, name=name, key_type=bytes, value_type=bytes, partitions=partitions, changelog_topic=changelog,
-            help=help, options=options, beacon=self.beacon,
+            help=help, options=options, recovery_buffer_size=2, standby_buffer_size=1, beacon=self.beacon,
         )  # fmt: skip
         self.tables.add(table)
         return table

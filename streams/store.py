@@ -6,7 +6,10 @@ from typing import Any
 
 from faust.stores import rocksdb
 from faust.streams import current_event
+from faust.types import EventT
 from rocksdict import WriteBatch
+
+from streams.changelog import latest_changes
 
 PartitionChanges = dict[int, dict[bytes, bytes | None]]
 """partition -> key -> value, or None for a deleted key"""
@@ -98,8 +101,11 @@ class RunStore(rocksdb.Store):
 
     def persist(self, partition: int, changelog_offset: int) -> None:
         """Write a partition's frozen changes and its changelog offset in one atomic batch."""
+        self._write(partition, self._frozen.pop(partition), changelog_offset)
+
+    def _write(self, partition: int, changes: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
         batch = WriteBatch(raw_mode=True)
-        for key, value in self._frozen.pop(partition).items():
+        for key, value in changes.items():
             if value is None:
                 batch.delete(key)
             else:
@@ -110,6 +116,17 @@ class RunStore(rocksdb.Store):
     def drop_changes(self) -> None:
         """A rebalance: staged changes belong to records that will be read again, perhaps by another worker."""
         self._fresh, self._frozen = defaultdict(dict), {}
+
+    # -- recovery and standbys
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]], to_key: Any, to_value: Any) -> None:  # noqa: ARG002 - Faust's signature; keys and values are bytes
+        """Write runs of a changelog, each partition with its offset in one atomic batch.
+
+        Faust's own writes the offset after the records; a crash between the two, or in the middle of recovery, finds
+        here either both or none of them.
+        """
+        for partition, (offset, changes) in latest_changes(batch).items():
+            self._write(partition, changes, offset)
 
     # -- Faust's dict interface: reads see the staged changes, writes are refused (they would be part of no run)
 

@@ -20,7 +20,7 @@ class Broker:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
 
     def create(self, *names: str, partitions: int = PARTITIONS, config: dict[str, str] | None = None) -> None:
         """Create topics and wait until they are there. One that exists is left as it is."""
@@ -35,7 +35,9 @@ class Broker:
 
     def produce(self, topic: str, items: Sequence[tuple[bytes | None, bytes | None, int]]) -> None:
         """Write (key, value, partition) in order."""
-        producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 20})
+        producer = Producer(
+            {"bootstrap.servers": self.bootstrap, "log_level": 2, "enable.idempotence": True, "linger.ms": 20}
+        )
         for number, (key, value, partition) in enumerate(items):
             producer.produce(topic, value, key, partition)
             if number % 1000 == 0:
@@ -51,6 +53,7 @@ class Broker:
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
+                "log_level": 2,
                 "group.id": "drain",
                 "enable.partition.eof": True,
                 "fetch.message.max.bytes": 13_000_000,
@@ -74,7 +77,7 @@ class Broker:
 
     def end(self, topic: str) -> int:
         """Sum of the end offsets of a topic's partitions."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "drain"})
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 2, "group.id": "drain"})
         try:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             return sum(consumer.get_watermark_offsets(TopicPartition(topic, n), timeout=10)[1] for n in partitions)
@@ -83,7 +86,7 @@ class Broker:
 
     def committed(self, group: str, topic: str) -> int:
         """Committed offsets of a group, summed over the partitions."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group})
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 2, "group.id": group})
         try:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             tps = [TopicPartition(topic, partition) for partition in partitions]

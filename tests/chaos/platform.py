@@ -28,7 +28,7 @@ from schemas.record_kinds import is_event
 from schemas.registry import HttpRegistry
 from schemas.topics import DETECTED, DLQ, ROUTED, SIGHTINGS
 from tests.chaos.broker import Broker
-from tests.chaos.offline import Contents, OfflineCore
+from tests.chaos.offline import Contents, LogRecord, OfflineCore
 from tests.chaos.rocksdb_files import rocksdb_contents
 from tests.chaos.stores import opensearch_events, timescale_events
 from tests.chaos.verdict import Verdict
@@ -131,7 +131,7 @@ class PlatformScenario:
         assert not feeder.is_alive(), "Kafka did not take the traffic"
         self.sent += len(raws)
 
-    def wait_done(self, *workers: Worker, roles: Sequence[str] = ("core",), timeout_s: float = 90.0) -> None:
+    def wait_done(self, *workers: Worker, roles: Sequence[str] = ("core",), timeout_s: float = 120.0) -> None:
         """Wait until the roles have committed everything. These workers must live meanwhile."""
         broker = self.platform.broker
         ends: dict[str, int] = {}
@@ -193,7 +193,7 @@ class PlatformScenario:
         offline.apply(ROUTED.name, routed)
         for topic, found in ((ROUTED, routed), (SIGHTINGS, log.new(SIGHTINGS.name))):
             expected = {(out.key, out.value) for out in offline.outputs[topic.name] if is_event(out.headers)}
-            events = [(message.key(), message.value()) for message in found if is_event(message.headers())]
+            events = [(message.key(), message.value()) for message in found if is_event(LogRecord.of(message).headers)]
             verdict.arrivals(topic.name, expected, events, repeats_allowed=repeats_allowed)
         verdict.count("dead letters", 0, len(log.new(DLQ.name)))
         return {value for _, value in expected if value is not None}
@@ -213,14 +213,20 @@ def server_on(url: str) -> psutil.Process:
     """The process that listens where a URL points."""
     port = urlsplit(url).port
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,) and connection.pid:
             return psutil.Process(connection.pid)
     raise LookupError(f"nobody listens on port {port}")
 
 
 def _feed(bootstrap: str, raws: Sequence[Raw], per_s: int) -> None:
     producer = Producer(
-        {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True, "linger.ms": 5}
+        {
+            "bootstrap.servers": bootstrap,
+            "log_level": 2,
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "linger.ms": 5,
+        }
     )
     started_at = time.monotonic()
     for number, (key, value) in enumerate(raws):

@@ -63,7 +63,7 @@ class Bench:
         """Reads whose handling is committed."""
         return self.broker.committed(f"alpr-{self.run_id}-dedup", self.source)
 
-    def work_until(self, committed: int, *workers: Worker, timeout_s: float = 60.0) -> None:
+    def work_until(self, committed: int, *workers: Worker, timeout_s: float = 120.0) -> None:
         """Let workers commit so many reads. They must live meanwhile."""
 
         def reached() -> bool:

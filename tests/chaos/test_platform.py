@@ -42,7 +42,7 @@ def sightings(scenario: PlatformScenario) -> int:
 def goes_on(scenario: PlatformScenario, records: int = 300) -> None:
     """Wait until so many more sightings have been sent."""
     goal = sightings(scenario) + records
-    until(lambda: sightings(scenario) >= goal, f"{records} more sightings", 60, 0.2)
+    until(lambda: sightings(scenario) >= goal, f"{records} more sightings", 120, 0.2)
 
 
 def test_kill_9_with_stores(scenario: PlatformScenario, held: Held) -> None:
@@ -79,10 +79,9 @@ def test_a_registry_that_is_away(scenario: PlatformScenario, stack: Any, held: H
     stack.kill("schema-registry")
     worker = scenario.worker()
     with scenario.traffic(8_000, per_s=500):
-        until(lambda: "unavailable" in worker.log.read_text(), "the wait for the registry", 40)
-        routed = scenario.platform.broker.end(ROUTED.name)
+        until(lambda: "unavailable" in worker.log.read_text(), "the wait for the registry")
         stack.start("schema-registry")
-        until(lambda: scenario.platform.broker.end(ROUTED.name) > routed + 500, "routed detections", 60, 0.2)
+        goes_on(scenario)  # both agents have their schemas
         stack.kill("schema-registry")
         goes_on(scenario)
         stack.start("schema-registry")
@@ -96,16 +95,16 @@ def test_workers_join_and_leave(scenario: PlatformScenario, held: Held) -> None:
     first, second = scenario.worker(), scenario.worker()
     with scenario.traffic(16_000, per_s=800):
         for worker in (first, second):
-            until(worker.is_ready_for_partitions, "partitions", 40)
+            until(worker.is_ready_for_partitions, "partitions")
         goes_on(scenario)
         third = scenario.worker()
-        until(third.is_ready_for_partitions, "partitions of the third worker", 40)
+        until(third.is_ready_for_partitions, "partitions of the third worker")
         goes_on(scenario)
         assert third.stop() == 0
         goes_on(scenario)
         assert second.stop() == 0
     scenario.wait_done(first)
-    until(lambda: first.partitions() == 2 * ROUTED.partitions, "everything with the first worker", 40)
+    until(lambda: first.partitions() == 2 * ROUTED.partitions, "everything with the first worker")
     assert first.stop() == 0
     held(scenario.judge("platform: three workers join and leave", first))
 

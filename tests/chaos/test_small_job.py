@@ -57,9 +57,9 @@ def test_workers_join_and_leave(bench: Bench, held: Held) -> None:
     reads = make_reads(2 * READS, KEYS)
     bench.broker.produce_reads(bench.source, reads[:READS])
     first, second = bench.worker(**SLOW), bench.worker(**SLOW)
-    until(second.is_ready_for_partitions, "partitions of the second worker", 40)
+    until(second.is_ready_for_partitions, "partitions of the second worker")
     third = bench.worker(**SLOW)
-    until(third.is_ready_for_partitions, "partitions of the third worker", 40)
+    until(third.is_ready_for_partitions, "partitions of the third worker")
     bench.broker.produce_reads(bench.source, reads[READS : READS * 3 // 2])
     bench.work_until(READS * 5 // 4, first, second, third)
     assert third.stop() == 0
@@ -67,7 +67,7 @@ def test_workers_join_and_leave(bench: Bench, held: Held) -> None:
     bench.work_until(READS * 7 // 4, first, second)
     assert second.stop() == 0
     bench.work_until(len(reads), first)
-    until(lambda: first.partitions() == PARTITIONS, "everything with the first worker", 40)
+    until(lambda: first.partitions() == PARTITIONS, "everything with the first worker")
     assert first.stop() == 0
     held(bench.judge("two workers, a third joins, two leave", reads, first))
 
@@ -79,9 +79,9 @@ def test_a_broker_that_is_killed(bench: Bench, stack: Any, held: Held) -> None:
     worker = bench.worker(JOB_SLOW_S="0.05", ALPR_RUN_RECORDS="100")
     bench.work_until(READS // 8, worker)
     stack.kill("kafka")
-    until(lambda: not worker.is_ready(), "the news", 20)
+    until(lambda: not worker.is_ready(), "the news")
     stack.start("kafka")
-    bench.work_until(READS, worker, timeout_s=90)
+    bench.work_until(READS, worker)
     worker.wait_until_ready(40)
     assert worker.stop() == 0
     held(bench.judge("broker killed", reads, worker))
@@ -116,18 +116,18 @@ def test_a_frozen_worker(bench: Bench, held: Held) -> None:
     reads = make_reads(2 * READS, KEYS)
     bench.broker.produce_reads(bench.source, reads[:READS])
     first, second = bench.worker(**SLOW), bench.worker(**SLOW)
-    until(second.is_ready_for_partitions, "partitions of the second worker", 40)
-    until(first.is_ready_for_partitions, "partitions of the first worker", 40)
+    until(second.is_ready_for_partitions, "partitions of the second worker")
+    until(first.is_ready_for_partitions, "partitions of the first worker")
     for part in (1, 2):
         first.freeze()
         time.sleep(12)
-        until(second.is_ready_for_partitions, "the second worker's takeover", 20)
+        until(second.is_ready_for_partitions, "the second worker's takeover")
         bench.broker.produce_reads(bench.source, reads[READS * (part + 1) // 2 : READS * (part + 2) // 2])
         first.thaw()
-        until(first.is_ready_for_partitions, "the first worker's return", 40)
+        until(first.is_ready_for_partitions, "the first worker's return")
     bench.work_until(len(reads), first, second)
     assert second.stop() == 0
-    until(lambda: first.partitions() == PARTITIONS, "everything with the first worker", 40)
+    until(lambda: first.partitions() == PARTITIONS, "everything with the first worker")
     assert first.stop() == 0
     held(bench.judge("frozen past its session twice", reads, first, repeats_allowed=True))
 

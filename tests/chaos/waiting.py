@@ -10,7 +10,7 @@ import pytest
 Result = TypeVar("Result")
 
 
-def until(condition: Callable[[], Result], what: str, timeout_s: float = 60.0, pause_s: float = 0.1) -> Result:
+def until(condition: Callable[[], Result], what: str, timeout_s: float = 120.0, pause_s: float = 0.1) -> Result:
     """Wait for a condition and return its value; fail the test, naming it, when it does not come."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
