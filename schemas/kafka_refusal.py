@@ -8,7 +8,8 @@ refusal is looked at once more with a handshake of our own, whose reasons are ex
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ PROBE_TIMEOUT_S = 2.0
 ALERT_WAIT_S = 0.3
 """How long a TLS 1.3 server may take to say that it wants a client certificate: it does so after the handshake."""
 TRY_S = 1.0
+USUAL_PORT = 9092
 LOOK_S = 2.0
 LOOK_AGAIN_S = 30.0
 TELL_AGAIN_S = 600.0
@@ -175,21 +177,28 @@ def _login(text: str, bootstrap: str, security: KafkaSecurity) -> str:
     )
 
 
+def is_listening(bootstrap: str) -> bool:
+    """Whether anything accepts connections at one of the addresses; quick to say no where the port is closed."""
+    for host, port in _addresses(bootstrap):
+        with suppress(OSError):
+            socket.create_connection((host, port), PROBE_TIMEOUT_S).close()
+            return True
+    return False
+
+
+def _addresses(bootstrap: str) -> Iterator[tuple[str, int]]:
+    for server in bootstrap.split(","):
+        with suppress(ValueError):  # no address; librdkafka tells
+            address = urlsplit(f"//{server.strip()}")
+            if address.hostname is not None:
+                yield address.hostname, address.port or USUAL_PORT
+
+
 def _probe(bootstrap: str, security: KafkaSecurity) -> str | None:
     """Connect to the first server that listens, and see whether the TLS of both sides fits."""
-    for server in bootstrap.split(","):
-        try:
-            address = urlsplit(f"//{server.strip()}")
-            host, port = address.hostname, address.port
-        except ValueError:
-            continue
-        if host is None:
-            continue
-        try:
-            with socket.create_connection((host, port or 9092), PROBE_TIMEOUT_S) as connection:
-                return _probe_tls(connection, host, f"{host}:{port or 9092}", security)
-        except OSError:
-            continue
+    for host, port in _addresses(bootstrap):
+        with suppress(OSError), socket.create_connection((host, port), PROBE_TIMEOUT_S) as connection:
+            return _probe_tls(connection, host, f"{host}:{port}", security)
     return None
 
 

@@ -12,12 +12,15 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from minio import Minio
 
 from cli.errors import CommandError
+from cli.kafka_clients import client_config, connected
 from schemas import topics
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
 from schemas.errors import SchemaError
 from schemas.json_form import detection_from_json, looks_like_json
 from schemas.topics import Topic
+
+GROUP = "alpr-demo-census"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,8 @@ def read_topic(endpoints: Endpoints, topic: Topic, codec: EventCodec, timeout_s:
     Raises:
         CommandError: Kafka does not answer in time.
     """
-    consumer = Consumer(
-        {"bootstrap.servers": endpoints.kafka_bootstrap, "group.id": "alpr-demo-census", "enable.auto.commit": False}
-    )
+    own = {"bootstrap.servers": endpoints.kafka_bootstrap, "group.id": GROUP, "enable.auto.commit": False}
+    consumer = connected(Consumer, client_config(**own))
     try:
         partitions = [TopicPartition(topic.name, number, 0) for number in range(topic.partitions)]
         ends = {p.partition: consumer.get_watermark_offsets(p, timeout=timeout_s)[1] for p in partitions}

@@ -29,6 +29,8 @@ from compose.local.stack import Stack
 from schemas import topics
 from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
+from schemas.endpoints import endpoints as shared_endpoints
+from schemas.kafka_security import kafka_security
 from schemas.registry import HttpRegistry
 
 STACK_NAME = "demo"
@@ -88,7 +90,7 @@ class Demo:
 
     def _run_on(self, endpoints: Endpoints, source: str | None, seed: int, keep: bool) -> bool:
         codec = EventCodec(HttpRegistry.of(endpoints))
-        environment = self.stack.endpoints()
+        environment = {**self.stack.endpoints(), "ALPR_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
         children = Children(self.folder, environment)
         webhooks = self.folder / "webhooks.jsonl"
 
@@ -133,7 +135,10 @@ class Demo:
                 self.stack.start(fresh=True, free_ports=True)
         except StackError as error:
             raise CommandError(f"{error}\n`alpr doctor` tells what this machine lacks.") from error
-        os.environ.update(self.stack.endpoints())
+        # its own servers want no login, whatever the environment says about others
+        os.environ.update({**self.stack.endpoints(), "ALPR_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"})
+        for read_once in (shared_endpoints, kafka_security):
+            read_once.cache_clear()
         return Endpoints()
 
     def _start_platform(self, children: Children, source: DemoSource, webhooks: Path) -> Addresses:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from cli.kafka_clients import client_config, connected
 from schemas import topics
 from schemas.endpoints import Endpoints
 from schemas.topics import Topic
@@ -21,6 +22,7 @@ WATCHED: tuple[tuple[str, Topic], ...] = (
     ("dead letters", topics.DLQ),
 )
 PLAIN_INTERVAL_S = 5.0
+GROUP = "alpr-demo-progress"
 
 
 class Progress:
@@ -28,7 +30,9 @@ class Progress:
 
     def __init__(self, console: Console, endpoints: Endpoints) -> None:
         self._console = console
-        self._consumer = Consumer({"bootstrap.servers": endpoints.kafka_bootstrap, "group.id": "alpr-demo-progress"})
+        self._consumer = connected(
+            Consumer, client_config(**{"bootstrap.servers": endpoints.kafka_bootstrap, "group.id": GROUP})
+        )
         self._live = Live(console=console, refresh_per_second=4, transient=True) if sys.stdout.isatty() else None
         self._printed_at = 0.0
 

@@ -45,6 +45,15 @@ def test_commands_say_what_to_change(secured: Secured, what: str) -> None:
     assert "wrong-password" not in done.stderr
 
 
+def test_the_doctor_says_what_to_change(secured: Secured) -> None:
+    """A refusal is among what must be mended; with the right login it says who is logged in."""
+    wrong = secured.alpr("doctor", env=secured.env("alpr-core", **changes(secured, "password")), check=False)
+    assert wrong.returncode == 1
+    assert WRONG["password"][1] in wrong.stdout
+    right = secured.alpr("doctor", env=secured.env("alpr-core"), check=False)
+    assert f"1 broker at {secured.doors['kafka']}, SASL_SSL, logged in as alpr-core (SCRAM-SHA-512)" in right.stdout
+
+
 @pytest.mark.parametrize("what", ["password", "authority", "no file"])
 def test_a_worker_that_is_refused_ends(secured: Secured, tmp_path: Path, what: str) -> None:
     """One line says why, the exit status is its own, and it is not waited for as a broker that is away is."""
