@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from agents.decisions.gates import BOTH
 from agents.decisions.plausibility import MAX_ID_CHARS
 from cli.errors import CommandError
 from cli.kafka_clients import TIMEOUT_S, consumer, producer, service_errors
@@ -74,7 +75,11 @@ def cameras() -> None:
 @click.option("--lon", type=click.FloatRange(-180, 180), help="Longitude, WGS 84 degrees; needs --lat.")
 @click.option("--zone", help="Zone of the site.")
 @click.option("--direction", help="Direction of vehicles that producers do not give: in, out, or a name.")
-@click.option("--role", type=click.Choice(["entry", "exit"]), help="For cameras that bound a site.")
+@click.option(
+    "--role",
+    type=click.Choice(["entry", "exit", "both", "none"]),
+    help="Gate of its site; both: the direction of each sighting (in, out) decides; none: no gate.",
+)
 @click.option("--time-zone", callback=_time_zone, help="Such as Europe/Berlin.")
 @click.option("--lateness-s", type=click.FloatRange(0), help="Seconds that its reads may arrive late.")
 @click.option("--max-rate-per-s", type=click.FloatRange(0), help="Detections a second above which it is sampled.")
@@ -88,6 +93,8 @@ def put(
     if (lat is None) != (lon is None):
         raise CommandError("--lat and --lon go together")
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if changes.get("role") == "none":
+        changes["role"] = None
     if lat is not None and lon is not None:
         changes["location"] = Location(lat, lon)
     both = sorted(changes.keys() & set(clear))
@@ -97,6 +104,8 @@ def put(
     camera = replace(known, **{**dict.fromkeys(clear), **changes})
     with service_errors():
         _write(camera_id, codec().encode(CAMERAS, camera))
+    for problem in gate_problems(camera):
+        warn(f"{camera_id}: {problem}")
     if as_json:
         click.echo(json.dumps(asdict(camera)))
     else:
@@ -141,6 +150,16 @@ def delete(camera_id: str) -> None:
     with service_errors():
         _write(camera_id, None)
     say(f"{camera_id}: deleted")
+
+
+def gate_problems(camera: Camera) -> list[str]:
+    """Why a gate may stand there for nothing, in words."""
+    problems = []
+    if camera.role is not None and camera.site_id is None:
+        problems.append("a gate without --site counts only where its producer names the site")
+    if camera.role == BOTH and camera.direction is not None:
+        problems.append(f"a gate for both ways whose --direction is {camera.direction!r} takes that for any silence")
+    return problems
 
 
 def read_cameras() -> Registered:

@@ -75,8 +75,8 @@ PROCESSES: MappingProxyType[str, Needs] = MappingProxyType(
         "timescale": _role(
             "timescale",
             reads=(
-                *(topics.SIGHTINGS, topics.VEHICLES, topics.METRICS, topics.ALERTS, topics.ALERT_ACTIONS),
-                *(topics.NOTIFICATIONS, topics.DLQ),
+                *(topics.SIGHTINGS, topics.VEHICLES, topics.VISITS, topics.METRICS, topics.ALERTS),
+                *(topics.ALERT_ACTIONS, topics.NOTIFICATIONS, topics.DLQ),
             ),
         ),
         "opensearch": _role("opensearch", reads=(topics.SIGHTINGS, topics.ALERTS)),
