@@ -25,11 +25,12 @@ def broker(stack: Any) -> Broker:
 
 
 @pytest.fixture
-def bench(broker: Broker, tmp_path: Path) -> Iterator[Bench]:
-    """A bench of the small job, whose workers end with the test."""
+def bench(broker: Broker, stack: Any, tmp_path: Path) -> Iterator[Bench]:
+    """A bench of the small job, whose workers end with the test; servers that it has left stopped are started again."""
     bench = Bench(broker, tmp_path, env=SESSION)
     yield bench
     bench.close()
+    stack.restore()
 
 
 @pytest.fixture

@@ -187,7 +187,9 @@ class PlatformScenario:
         offline, log = self.platform.offline, self.platform.log
         offline.outputs.clear()
         raw = log.new(DETECTED.name)
-        verdict.count("raw detections", self.sent, len(raw))
+        verdict.count(
+            "raw detections", self.sent, sum((one.key() or b"").startswith(self.mark.encode()) for one in raw)
+        )
         offline.apply(DETECTED.name, raw)
         routed = log.new(ROUTED.name)
         offline.apply(ROUTED.name, routed)
