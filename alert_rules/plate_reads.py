@@ -1,15 +1,11 @@
 """A sighting's plate as rules see it: every text that it may be taken for, with the evidence."""
 
 from functools import cached_property
-from itertools import combinations
 
+from alert_rules.doubts import doubtful_folds
 from alert_rules.errors import shown
 from schemas.events import Plate, Resolved, Sighting
-from schemas.identity import evidence, fold, likelihood, normalise
-
-MIN_ALTERNATIVE = 0.05
-"""A reading of a character that the reader gives less than this is no reason to look another plate up."""
-MAX_VARIANTS = 16
+from schemas.identity import fold, likelihood
 
 
 class PlateReads:
@@ -20,17 +16,26 @@ class PlateReads:
     """
 
     def __init__(self, plate: Plate | None, resolved: Resolved | None) -> None:
-        self._plates: list[Plate] = []
-        if plate is not None and plate.normalized_text:
-            self._plates.append(plate)
-        if resolved is not None and resolved.text and resolved.text not in [p.normalized_text for p in self._plates]:
-            self._plates.append(Plate(resolved.text, resolved.text, resolved.confidence))
-        self.texts = tuple(plate.normalized_text for plate in self._plates)
+        self._observed = plate if plate is not None and plate.normalized_text else None
+        self._resolved = resolved
+        texts: tuple[str, ...] = (self._observed.normalized_text,) if self._observed is not None else ()
+        if resolved is not None and resolved.text and resolved.text not in texts:
+            texts += (resolved.text,)
+        self.texts = texts
 
     @classmethod
     def of(cls, sighting: Sighting) -> "PlateReads":
         """The reads of a sighting."""
         return cls(sighting.plate, sighting.resolved)
+
+    @cached_property
+    def _plates(self) -> tuple[Plate, ...]:
+        """One for each text."""
+        observed, resolved = self._observed, self._resolved
+        plates: tuple[Plate, ...] = (observed,) if observed is not None else ()
+        if resolved is not None and len(self.texts) > len(plates):
+            plates += (Plate(resolved.text, resolved.text, resolved.confidence),)
+        return plates
 
     @cached_property
     def folds(self) -> tuple[str, ...]:
@@ -40,7 +45,10 @@ class PlateReads:
     @cached_property
     def near_folds(self) -> tuple[str, ...]:
         """Folds that the reader itself thought possible, from the alternatives of one or two characters."""
-        return tuple(key for key in self._variants() if key not in self.folds)
+        if self._observed is None:
+            return ()
+        folds = self.folds
+        return tuple([key for key in doubtful_folds(self._observed) if key not in folds])
 
     def likelihood(self, candidate: str) -> float:
         """Probability that the reads came from a plate (`schemas.identity.likelihood`), by the better of the texts."""
@@ -58,30 +66,3 @@ class PlateReads:
             for position, (read, true) in enumerate(zip(text, candidate, strict=True), start=1)
             if read != true
         )
-
-    def _variants(self) -> list[str]:
-        if not self._plates:
-            return []
-        plate = self._plates[0]
-        base = fold(plate.normalized_text)
-        swaps: list[tuple[float, int, str]] = []
-        for position, alternatives in enumerate(evidence(plate)):
-            for item in alternatives:
-                char = fold(normalise(item.char))
-                if len(char) == 1 and char != base[position] and item.probability >= MIN_ALTERNATIVE:
-                    swaps.append((item.probability, position, char))
-        swaps.sort(key=lambda swap: (-swap[0], swap[1:]))
-        variants: dict[str, float] = {}
-        for probability, position, char in swaps[:MAX_VARIANTS]:
-            variants[_swap(base, (position, char))] = probability
-        for (p1, i, a), (p2, j, b) in combinations(swaps[:6], 2):
-            if i != j:
-                variants.setdefault(_swap(base, (i, a), (j, b)), p1 * p2)
-        return sorted(variants, key=lambda key: -variants[key])[:MAX_VARIANTS]
-
-
-def _swap(text: str, *swaps: tuple[int, str]) -> str:
-    chars = list(text)
-    for position, char in swaps:
-        chars[position] = char
-    return "".join(chars)
