@@ -13,6 +13,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from operator import eq, sub
 from typing import overload
 
 from schemas.builders import builder
@@ -20,6 +21,8 @@ from schemas.events import CharacterAlternative
 
 MAX_POSITIONS = 31
 MAX_ALTERNATIVES = 31
+MAX_LED = 4
+"""Most alternatives that are compared column by column."""
 Alternatives = tuple[CharacterAlternative, ...]
 Position = tuple[bytes, tuple[float, ...]]
 """The characters that one position may show (ASCII, one byte each) and the probability of each."""
@@ -45,13 +48,15 @@ class _Layout:
 
     Attributes:
         shares: all probabilities, from the first byte of the array on.
+        count: alternatives of each position; 0 where they differ.
         spans: for each position where its first character lies and where the last one ends, in bytes, and the same of
             its probabilities, in numbers.
     """
 
-    __slots__ = ("shares", "spans")
+    __slots__ = ("count", "shares", "spans")
 
     def __init__(self, counts: bytes) -> None:
+        self.count = counts[0] >> 1 if len(set(counts)) == 1 else 0
         self.shares = struct.Struct("<x" + "".join("x" + "xxf" * (count >> 1) + "x" for count in counts))
         self.spans: list[tuple[int, int, int, int]] = []
         place, first = 1, 0
@@ -93,12 +98,43 @@ class Characters(Sequence[Alternatives]):
         found = _pattern(count >> 1).match(value, start)
         return cls(found.group()) if found is not None else None
 
-    def positions(self) -> list[Position]:
-        """What each position may show."""
-        raw = self.raw
+    def positions(self, names: bytes | None = None) -> list[Position]:
+        """What each position may show.
+
+        Args:
+            names: for each character what to give in its place, as for `bytes.translate`.
+        """
         layout = self._layout()
-        shares = layout.shares.unpack_from(raw)
+        shares = layout.shares.unpack_from(self.raw)
+        raw = self.raw if names is None else self.raw.translate(names)
         return [(raw[start:end:6], shares[first:last]) for start, end, first, last in layout.spans]
+
+    def leaders(self, names: bytes, lead: float) -> tuple[bytes, tuple[float, ...]] | None:
+        """The first alternative of each position and its probability, where all others are well behind it.
+
+        Args:
+            names: as for `positions`.
+            lead: how much more probable than each other alternative it has to be.
+
+        Returns:
+            None where one is not, where two alternatives of a position have one name, or where positions have different
+            numbers of alternatives, or many: `positions` has it all.
+        """
+        layout = self._layout()
+        count = layout.count
+        if not 0 < count <= MAX_LED:
+            return None
+        shares = layout.shares.unpack_from(self.raw)
+        first = shares[::count]
+        raw = self.raw.translate(names)
+        columns = [raw[place :: 6 * count + 2] for place in range(3, 3 + 6 * count, 6)]
+        for number in range(1, count):
+            if not min(map(sub, first, shares[number::count])) > lead:
+                return None
+            for other in columns[:number]:
+                if any(map(eq, columns[number], other)):
+                    return None
+        return columns[0], first
 
     def are_probabilities(self, most_together: float) -> bool:
         """Whether every probability lies in 0..1 and those of no position add up to more than `most_together`."""

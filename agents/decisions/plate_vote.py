@@ -54,8 +54,8 @@ def _positions(plate: Plate) -> Iterator[tuple[str, Iterable[str], Sequence[floa
     text = plate.normalized_text
     characters = _as_bytes(plate)
     if characters is not None:
-        for own, (chars, shares) in zip(text, characters.positions(), strict=True):
-            yield own, chars.translate(_NORMAL).decode(), shares
+        for own, (chars, shares) in zip(text, characters.positions(_NORMAL), strict=True):
+            yield own, chars.decode(), shares
     else:
         for own, alternatives in zip(text, evidence(plate), strict=True):
             yield own, [_char(item.char) for item in alternatives], [item.probability for item in alternatives]
@@ -115,19 +115,29 @@ def resolve_one(plate: Plate, reads: int) -> Identity | None:
     weight = max(plate.confidence, MIN_CONFIDENCE) * max(reads, 1) * SCALE
     whole = round(weight)
     too_close = 2 / weight  # votes are whole numbers: shares that differ by more cannot have as many
+    text, tops = characters.leaders(_NORMAL, too_close) or _winners(characters, too_close)
     confidence = 1.0
-    text = b""
-    for chars, shares in characters.positions():
-        top = max(shares)
+    for top in tops:
         votes = round(weight * top)
-        names = chars.translate(_NORMAL)
-        near = top - too_close
-        if votes <= 0 or len(set(names)) < len(names) or len([share for share in shares if share >= near]) > 1:
+        if votes <= 0:
             return resolve(ballot(plate, reads))
-        place = shares.index(top)
-        text += names[place : place + 1]
         confidence *= min(1.0, votes / whole)
+    if not text:
+        return resolve(ballot(plate, reads))
     return text.decode(), round(confidence, 4)
+
+
+def _winners(characters: Characters, lead: float) -> tuple[bytes, list[float]]:
+    """The most probable character of each position and its probability; empty where one has no clear lead."""
+    text = bytearray()
+    tops = []
+    for chars, shares in characters.positions(_NORMAL):
+        top = max(shares)
+        if len(shares) > 1 and (sorted(shares)[-2] >= top - lead or len(set(chars)) < len(chars)):
+            return b"", []
+        text.append(chars[shares.index(top)])
+        tops.append(top)
+    return bytes(text), tops
 
 
 @lru_cache(maxsize=4096)  # a reader has some hundred characters; the bound is for hostile input
