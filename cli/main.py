@@ -9,9 +9,11 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
+
+from schemas.errors import AlprError
 
 
 class Lazy(NamedTuple):
@@ -52,6 +54,15 @@ class LazyGroup(click.Group):
         """Names of the commands whose modules are there, without importing them."""
         there = [name for name, lazy in COMMANDS.items() if _exists(lazy.where.partition(":")[0])]
         return [*super().list_commands(ctx), *there]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours is one message, not a stack trace."""
+        try:
+            return super().invoke(ctx)
+        except AlprError as error:
+            if isinstance(error, click.ClickException):
+                raise
+            raise click.ClickException(str(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands with their summaries, without importing them."""

@@ -18,7 +18,9 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class ApiSettings(BaseSettings):
     """How the API listens, what it allows and how long it waits (environment prefix ``ALPR_API_``)."""
 
-    model_config = SettingsConfigDict(env_prefix="ALPR_API_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ALPR_API_", frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")

@@ -3,8 +3,10 @@
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import ConfigError
 
 
 class Endpoints(BaseSettings):
@@ -13,7 +15,7 @@ class Endpoints(BaseSettings):
     The defaults are what ``alpr stack up`` and ``compose/compose.yaml`` start on the usual ports.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ALPR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ALPR_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     kafka_bootstrap: str = Field("localhost:9092", description="Kafka bootstrap servers, host:port[,host:port]")
     registry_url: str = Field(
@@ -47,5 +49,13 @@ class Endpoints(BaseSettings):
 
 @cache
 def endpoints() -> Endpoints:
-    """The process's endpoints, read from the environment once (``endpoints.cache_clear()`` in tests)."""
-    return Endpoints()
+    """The process's endpoints, read from the environment once (``endpoints.cache_clear()`` in tests).
+
+    Raises:
+        ConfigError: a variable holds what it cannot; the message names it.
+    """
+    try:
+        return Endpoints()
+    except ValidationError as error:
+        wrong = "; ".join(f"ALPR_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
+        raise ConfigError(wrong) from None

@@ -22,7 +22,9 @@ _FILES = ("ssl_ca_file", "ssl_certificate_file", "ssl_key_file")
 class KafkaSecurity(BaseSettings):
     """Encryption and login of Kafka connections (environment prefix ``ALPR_KAFKA_``)."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How to speak to Kafka: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"

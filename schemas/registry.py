@@ -22,6 +22,9 @@ MAX_UNKNOWN_IDS = 10_000
 _NO_SCHEMA = (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, ValueError, TypeError, KeyError)
 """What the client raises for a schema that is no Avro (JSON Schema and Protobuf live in registries as well)."""
 
+_NO_ANSWER = (ClientError, httpx.HTTPError, json.JSONDecodeError)
+"""What it raises where no registry answers; a proxy's page is no JSON."""
+
 
 class SchemaRegistry(Protocol):
     """What the codec needs of a registry. Implementations cache: an id never changes its schema."""
@@ -160,9 +163,7 @@ class HttpRegistry:
             if subject not in self._client.get_subjects():
                 return True
             return bool(self._client.test_compatibility(subject, AvroSchema(schema)))
-        except ClientError as error:
-            raise self._unavailable(error) from error
-        except httpx.HTTPError as error:
+        except _NO_ANSWER as error:
             raise self._unavailable(error) from error
 
     def subjects(self) -> list[str]:
@@ -173,7 +174,7 @@ class HttpRegistry:
         """
         try:
             return sorted(self._client.get_subjects())
-        except (ClientError, httpx.HTTPError) as error:
+        except _NO_ANSWER as error:
             raise self._unavailable(error) from error
 
     def latest(self, subject: str) -> tuple[int, int, dict[str, Any]] | None:
@@ -184,7 +185,7 @@ class HttpRegistry:
         """
         try:
             found = self._client.get_schema(subject)
-        except (ClientError, httpx.HTTPError, json.JSONDecodeError) as error:
+        except _NO_ANSWER as error:
             raise self._unavailable(error) from error
         if found is None or found.version is None or found.schema_id is None:
             return None
@@ -198,7 +199,7 @@ class HttpRegistry:
         """
         try:
             self._client.update_compatibility("BACKWARD", subject)
-        except (ClientError, httpx.HTTPError) as error:
+        except _NO_ANSWER as error:
             raise self._unavailable(error) from error
 
     def _refuse(self, schema_id: int, error: SchemaError) -> SchemaError:

@@ -16,7 +16,7 @@ from edge_agent.commands.read import read
 from edge_agent.commands.selftest import selftest
 from edge_agent.errors import CameraConfigError
 from edge_agent.settings import EdgeSettings
-from schemas.endpoints import Endpoints
+from schemas.endpoints import endpoints
 from schemas.errors import AlprError, ConfigError
 from telemetry.log import configure
 
@@ -65,8 +65,8 @@ def edge_agent(
         direction: in
         location: {lat: 52.52, lon: 13.40}
 
-    Where Kafka, the registry and S3 are is taken from ALPR_KAFKA_BOOTSTRAP, ALPR_REGISTRY_URL and ALPR_S3_*; how the
-    agent works from ALPR_EDGE_*. Events wait in a spool on disk while Kafka is away.
+    Where Kafka, the registry and S3 are, and how to log in there, is taken from ALPR_KAFKA_*, ALPR_REGISTRY_* and
+    ALPR_S3_*; how the agent works from ALPR_EDGE_*. Events wait in a spool on disk while Kafka is away.
     """  # noqa: D301  # click's \b, not a raw text
     if context.invoked_subcommand:
         return
@@ -85,7 +85,7 @@ def edge_agent(
         realtime=realtime,
     )
     configure()
-    agent = Agent(cameras, settings, Endpoints())
+    agent = Agent(cameras, settings, endpoints())
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "0.0.0.0")  # noqa: S104  # scraped from other machines
     for number in (signal.SIGINT, signal.SIGTERM):
