@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from prometheus_client import Counter as Counted
 
 from agents.decisions.plausibility import RoutingSettings
-from agents.decisions.quick_routing import QuickRouted, QuickRouter
+from agents.decisions.quick_routing import QuickRouter
 from agents.decisions.rate_caps import cap, cap_of
 from agents.decisions.routing import Routed, Routing, route
-from agents.record_headers import source_header, trace_headers
+from agents.record_headers import Placed, source_header, trace_headers
 from schemas.codec import EventCodec
 from schemas.events import Camera, Detection, Metric
 from schemas.topics import CAMERAS, DETECTED, DLQ, METRICS, ROUTED, VEHICLES
@@ -20,7 +20,7 @@ from schemas.wiring import codec
 from streams.guard import DeadLetterGuard
 from streams.retry import retrying
 from streams.roles import role_app
-from streams.run import Output, Record, Run
+from streams.run import Headers, Output, Record, Run
 from streams.table import RunTable
 from tables import serde
 from tables.camera_rates import RateBucket
@@ -30,8 +30,8 @@ from telemetry import metrics
 MAX_CAMERA_LABELS = 1000
 """Cameras with a metric of their own; camera ids come from outside, and each label value costs memory for good."""
 OTHER_CAMERAS = "other"
-_Decided = QuickRouted | tuple[Routing, list[bytes]]
-"""What is decided about a record; with a routing go the bytes of what is routed."""
+_Decided = Output | tuple[Routing, list[bytes]]
+"""What is decided about a record: the one output that it becomes, or a routing with the bytes of what is routed."""
 LANE_STEP = 1_000_000
 """More than any topic has partitions: an object of a frame stands in a virtual partition of its own, see `_Place`."""
 _OUTCOMES = {ROUTED.name: "routed", VEHICLES.name: "vehicle", METRICS.name: "metric"}
@@ -100,14 +100,16 @@ class Router:
         decided, letters = self._guard.decode_run(run, self._route)
         outcome = _Outcome(outputs=letters)
         outcome.counts["dead_letter"] = len(letters)
-        stored = self._stored(run, [found for _, found in decided if not isinstance(found, QuickRouted)])
+        quick = [found for _, found in decided if isinstance(found, Output)]
+        outcome.counts.update([_OUTCOMES[output.topic] for output in quick])
+        outcome.cameras.update([output.key.decode() for output in quick if output.key is not None])
+        if len(quick) == len(decided):
+            outcome.outputs += quick
+            return outcome
+        stored = self._stored(run, [found for _, found in decided if not isinstance(found, Output)])
         for record, found in decided:
-            if isinstance(found, QuickRouted):
-                topic, camera_id, value = found
-                headers = (*trace_headers(record.headers), source_header(record))
-                outcome.outputs.append(Output(topic.name, camera_id, value, None, headers))
-                outcome.counts[_OUTCOMES[topic.name]] += 1
-                outcome.cameras[camera_id.decode()] += 1
+            if isinstance(found, Output):
+                outcome.outputs.append(found)
             else:
                 self._take(record, *found, stored, outcome)
         return outcome
@@ -121,7 +123,6 @@ class Router:
         outcome: _Outcome,
     ) -> None:
         """Add what becomes of a record that was decoded."""
-        headers = trace_headers(record.headers)
         for routed, value in zip(routing.routed, values, strict=True):
             event = routed.event
             if isinstance(event, Detection):
@@ -130,9 +131,7 @@ class Router:
                     outcome.counts["sampled"] += 1
                     continue
             place = _Place(record.partition + routed.lane * LANE_STEP, record.offset, record.timestamp)
-            outcome.outputs.append(
-                Output(routed.topic.name, routed.key, value, headers=(*headers, source_header(place)))
-            )
+            outcome.outputs.append(Output(routed.topic.name, routed.key, value, None, _headers(record, place)))
             outcome.counts[_OUTCOMES[routed.topic.name]] += 1
         if routing.ignored:
             outcome.counts["ignored"] += routing.ignored
@@ -143,7 +142,8 @@ class Router:
     def _route(self, record: Record) -> _Decided:
         quick = self._quick.route(record)
         if quick is not None:
-            return quick
+            topic, camera_id, value = quick
+            return Output(topic.name, camera_id, value, None, _headers(record, record))
         routing = route(record, self._codec, self._cameras, self._settings)
         return routing, [self._value_of(routed) for routed in routing.routed]
 
@@ -191,6 +191,10 @@ class Router:
                 return metrics.CAMERA_DETECTIONS.labels(OTHER_CAMERAS)
             counter = self._labelled[camera_id] = metrics.CAMERA_DETECTIONS.labels(camera_id)
         return counter
+
+
+def _headers(record: Record, place: Placed) -> Headers:
+    return (*trace_headers(record.headers), source_header(place))
 
 
 def _camera_of(routed: Routed) -> str | None:
