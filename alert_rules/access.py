@@ -133,7 +133,7 @@ _PATTERNS: dict[str, Callable[[str], str]] = {
 def _of_plates(condition: PlateMatch) -> Access:
     ask = Ask.TEXT if condition.exact else Ask.NEAR
     return frozenset(
-        Probe(Ask.FOLDED, rf"\A{wildcard_regex(fold(pattern.text))}\z")
+        Probe(Ask.FOLDED, pattern.folded_regex)
         if pattern.is_wildcard
         else Probe(ask, pattern.text if condition.exact else fold(pattern.text))
         for pattern in condition.patterns

@@ -4,14 +4,15 @@ A change is taken whole or not at all: while anything in it is wrong, what was i
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from alert_rules.engine import Engine
-from alert_rules.errors import Problems
+from alert_rules.entry_table import EntryTable
+from alert_rules.errors import Problems, RuleFileError
 from alert_rules.loading import RuleSet, read_rules, read_texts, rule_files
-from alert_rules.watchlist_files import load_watchlists, watchlist_files
+from alert_rules.watchlist_files import load_table, watchlist_files
 from alert_rules.watchlists import Watchlists
-from schemas.events import WatchlistEntry
 
 Signature = tuple[tuple[str, int, int], ...]
 
@@ -33,7 +34,6 @@ class RuleBook:
         self._watchlists_path = watchlists_path
         self._texts: dict[str, bytes] = {}
         self._documents: dict[str, bytes] = {}
-        self._from_files: set[tuple[str, str]] = set()
         self._rules_signature: Signature | None = None
         self._watchlists_signature: Signature | None = None
         self.watchlists = Watchlists()
@@ -45,13 +45,37 @@ class RuleBook:
         Raises:
             RuleFileError: something in them is wrong; nothing has changed.
         """
-        self._rules_signature = _signature(rule_files(self._rules_path))
-        self._watchlists_signature = _signature(watchlist_files(self._watchlists_path))
-        self._load_watchlists()
-        self._load_rules()
+        change = self.look()
+        if change.problems is not None:
+            raise change.problems
+        self.take(change)
 
     def refresh(self) -> bool:
-        """Read the files that have changed since the last look.
+        """`look` and `take` in one.
+
+        Raises:
+            RuleFileError: as `take`.
+        """
+        return self.take(self.look())
+
+    def look(self) -> "Change":
+        """Read the files that have changed since the last `take`. Changes nothing, so it may run in a thread."""
+        change = Change(_signature(rule_files(self._rules_path)), _signature(watchlist_files(self._watchlists_path)))
+        problems = Problems()
+        if change.watchlists_signature != self._watchlists_signature:
+            with problems.collect():
+                change.entries = load_table([self._watchlists_path])
+        if change.rules_signature != self._rules_signature:
+            with problems.collect():
+                texts, documents = read_texts([self._rules_path]), self._documents
+                change.engine = self._engine(texts, documents)
+                change.texts, change.documents = texts, documents
+        if problems.found:
+            change.problems = RuleFileError(problems.found)
+        return change
+
+    def take(self, change: "Change") -> bool:
+        """Put what `look` has read in force.
 
         A broken file raises once; it is looked at again when it changes again.
 
@@ -61,19 +85,20 @@ class RuleBook:
         Raises:
             RuleFileError: a changed file is wrong; what was in force stays.
         """
+        self._rules_signature, self._watchlists_signature = change.rules_signature, change.watchlists_signature
         problems = Problems()
+        if change.problems is not None:
+            with problems.collect():
+                raise change.problems
         taken = False
-        watchlists = _signature(watchlist_files(self._watchlists_path))
-        if watchlists != self._watchlists_signature:
-            self._watchlists_signature = watchlists
+        if change.entries is not None:
+            self.watchlists.install(change.entries)
+            taken = True
+        if change.texts is not None:
             with problems.collect():
-                self._load_watchlists()
-                taken = True
-        rules = _signature(rule_files(self._rules_path))
-        if rules != self._rules_signature:
-            self._rules_signature = rules
-            with problems.collect():
-                self._load_rules()
+                current = change.engine if change.documents is self._documents else None
+                self.engine = current or self._engine(change.texts, self._documents)
+                self._texts = change.texts
                 taken = True
         problems.raise_any()
         return taken
@@ -87,25 +112,28 @@ class RuleBook:
         documents = {key: value for key, value in self._documents.items() if key != name}
         if text is not None:
             documents[name] = text
-        self._install(self._texts, documents)
+        self.engine = self._engine(self._texts, documents)
         self._documents = documents
 
-    def _load_rules(self) -> None:
-        texts = read_texts([self._rules_path])
-        self._install(texts, self._documents)
-        self._texts = texts
+    def _engine(self, texts: dict[str, bytes], documents: dict[str, bytes]) -> Engine:
+        return Engine(read_rules({**texts, **documents}), self.watchlists)
 
-    def _install(self, texts: dict[str, bytes], documents: dict[str, bytes]) -> None:
-        rules = read_rules({**texts, **documents})
-        self.engine = Engine(rules, self.watchlists)
 
-    def _load_watchlists(self) -> None:
-        entries: list[WatchlistEntry] = load_watchlists([self._watchlists_path])
-        for list_id, entry_id in self._from_files:
-            self.watchlists.remove(list_id, entry_id)
-        for entry in entries:
-            self.watchlists.put(entry)
-        self._from_files = {(entry.list_id, entry.entry_id) for entry in entries}
+@dataclass(slots=True)
+class Change:
+    """What a look at the files has found: what is None has not changed, or is wrong.
+
+    Attributes:
+        engine: of `texts` together with `documents`, those of the topic at that time.
+    """
+
+    rules_signature: Signature
+    watchlists_signature: Signature
+    entries: EntryTable | None = None
+    texts: dict[str, bytes] | None = None
+    documents: dict[str, bytes] | None = None
+    engine: Engine | None = None
+    problems: RuleFileError | None = None
 
 
 def _signature(files: Iterable[Path]) -> Signature:

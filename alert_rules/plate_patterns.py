@@ -60,6 +60,8 @@ class PlatePattern:
         Raises:
             ValueError: nothing of a plate is left, or it is longer than a plate.
         """
+        if written.isalnum() and written.isascii() and len(written) <= MAX_PLATE_CHARS:
+            return cls(written.upper())
         parts: list[str] = [""]
         for char in written:
             if char in "?*":
@@ -85,6 +87,11 @@ class PlatePattern:
     def first_fold(self) -> str:
         """Folded first character, ``""`` where that is a wildcard: where an index keeps the pattern."""
         return "" if self.text[0] in "?*" else fold(self.text[0])
+
+    @property
+    def folded_regex(self) -> str:
+        """A regular expression that is found in folded texts which the pattern may match."""
+        return rf"\A{wildcard_regex(fold(self.text))}\z"
 
     @cached_property
     def _regex(self) -> Any:

@@ -11,9 +11,12 @@ from pathlib import Path
 
 from alert_rules import expectations as expect
 from alert_rules.document import Listing, Mapping, Node, Scalar, parse
+from alert_rules.entry_table import EntryTable
 from alert_rules.errors import Place, Problems, RuleProblem, nearest
 from alert_rules.plate_patterns import PlatePattern
 from alert_rules.reading.common import read_severity
+from alert_rules.rule import SEVERITIES
+from schemas.builders import builder
 from schemas.clock import parse_time
 from schemas.events import WatchlistEntry
 
@@ -39,13 +42,21 @@ def load_watchlists(paths: Iterable[Path]) -> list[WatchlistEntry]:
         RuleFileError: everything that is wrong in them, each with its place.
     """
     problems = Problems()
-    entries: list[WatchlistEntry] = []
-    for path in paths:
-        for file in watchlist_files(path):
-            with problems.collect():
-                entries.extend(_read(file, problems))
+    entries = list(_entries(paths, problems))
     problems.raise_any()
     return entries
+
+
+def load_table(paths: Iterable[Path]) -> EntryTable:
+    """The entries of `load_watchlists`, packed as they are read: for lists of any size.
+
+    Raises:
+        RuleFileError: everything that is wrong in them, each with its place.
+    """
+    problems = Problems()
+    table = EntryTable(_entries(paths, problems))
+    problems.raise_any()
+    return table
 
 
 def watchlist_files(path: Path) -> list[Path]:
@@ -53,6 +64,13 @@ def watchlist_files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and file.is_file())
     return [path] if path.exists() else []
+
+
+def _entries(paths: Iterable[Path], problems: Problems) -> Iterator[WatchlistEntry]:
+    for path in paths:
+        for file in watchlist_files(path):
+            with problems.collect():
+                yield from _read(file, problems)
 
 
 def _read(file: Path, problems: Problems) -> Iterator[WatchlistEntry]:
@@ -63,44 +81,55 @@ def _read(file: Path, problems: Problems) -> Iterator[WatchlistEntry]:
     except OSError as error:
         raise RuleProblem(Place(str(file)), f"cannot be read: {error.strerror or error}") from None
     if file.suffix in (".yml", ".yaml"):
-        yield from _from_yaml(file, parse(data, str(file)), problems)
-        return
+        return _from_yaml(file, parse(data, str(file)), problems)
     try:
-        text = data.decode("utf-8-sig")
+        data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise RuleProblem(Place(str(file), line), f"byte 0x{data[error.start]:02x} is not UTF-8") from None
-    yield from (_from_lines if file.suffix == ".txt" else _from_csv)(file, text, problems)
+    return (_from_lines if file.suffix == ".txt" else _from_csv)(file, data, problems)
 
 
-def _from_lines(file: Path, text: str, problems: Problems) -> Iterator[WatchlistEntry]:
-    for number, line in enumerate(text.splitlines(), start=1):
+def _from_lines(file: Path, data: bytes, problems: Problems) -> Iterator[WatchlistEntry]:
+    source = str(file)
+    lines = (line for piece in _lines(data, None) for line in piece.splitlines())
+    for number, line in enumerate(lines, start=1):
         plate = line.partition("#")[0].strip()
         if plate:
-            with problems.collect():
-                yield _entry(file, {"plate": plate}, Place(str(file), number))
+            try:
+                yield _entry(file, {"plate": plate}, Place(source, number))
+            except RuleProblem as problem:
+                problems.add(problem)
 
 
-def _from_csv(file: Path, text: str, problems: Problems) -> Iterator[WatchlistEntry]:
-    lines = io.StringIO(text, newline="")
-    delimiter = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+def _lines(data: bytes, newline: str | None) -> io.TextIOWrapper:
+    """Decodes line by line: of a large file there is never all as text."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=newline)
+
+
+def _from_csv(file: Path, data: bytes, problems: Problems) -> Iterator[WatchlistEntry]:
+    source = str(file)
+    first = _lines(data, "\n").readline()
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    reader = csv.reader(_lines(data, ""), delimiter=delimiter, skipinitialspace=True)
     try:
         header = next((row for row in reader if row), None)
         if header is None:
             return
         columns = _columns(file, [cell.strip() for cell in header], problems)
         for row in reader:
-            place = Place(str(file), reader.line_num)
-            if not any(cell.strip() for cell in row) or row[0].lstrip().startswith("#"):
+            if not row or row[0].lstrip().startswith("#") or not any(cell.strip() for cell in row):
                 continue
-            with problems.collect():
+            place = Place(source, reader.line_num)
+            try:
                 if len(row) > len(columns):
                     raise RuleProblem(place, f"{len(row)} cells; the header has {len(columns)}")
-                cells = zip(columns, row, strict=False)
-                yield _entry(file, {name: cell.strip() for name, cell in cells if cell.strip()}, place)
+                cells = {name: cell for name, value in zip(columns, row, strict=False) if (cell := value.strip())}
+                yield _entry(file, cells, place)
+            except RuleProblem as problem:
+                problems.add(problem)
     except csv.Error as error:
-        raise RuleProblem(Place(str(file), reader.line_num), f"not CSV: {error}") from None
+        raise RuleProblem(Place(source, reader.line_num), f"not CSV: {error}") from None
 
 
 def _columns(file: Path, header: list[str], problems: Problems) -> list[str]:
@@ -153,7 +182,8 @@ def _entry(file: Path, cells: dict[str, str], place: Place) -> WatchlistEntry:
     kind = cells.get("kind", "deny").lower()
     if kind not in KINDS:
         raise RuleProblem(place, f"'{kind[:40]}' is no kind{nearest(kind, KINDS)}")
-    return WatchlistEntry(
+    priority = cells.get("priority", "medium")
+    return _make(
         list_id=file.stem,
         entry_id=cells.get("entry_id") or f"{file.name}:{place.line}:{place.column}",
         plate=pattern.text,
@@ -162,11 +192,14 @@ def _entry(file: Path, cells: dict[str, str], place: Place) -> WatchlistEntry:
         vehicle_make=cells.get("vehicle_make"),
         vehicle_color=cells.get("vehicle_color"),
         reason=cells.get("reason"),
-        priority=read_severity(Scalar(cells.get("priority", "medium"), place), "priority"),
+        priority=priority if priority in SEVERITIES else read_severity(Scalar(priority, place), "priority"),
         valid_from=_time(cells.get("valid_from"), place),
         valid_until=_time(cells.get("valid_until"), place),
-        sites=tuple(site.strip() for site in cells.get("sites", "").split(";") if site.strip()),
+        sites=tuple(site.strip() for site in cells["sites"].split(";") if site.strip()) if "sites" in cells else (),
     )
+
+
+_make = builder(WatchlistEntry)
 
 
 def _time(cell: str | None, place: Place) -> int | None:

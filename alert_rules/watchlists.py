@@ -1,9 +1,11 @@
 """Watchlists: named lists of plates and patterns, looked up by index. Entries come from files and from the topic."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from alert_rules.plate_patterns import PlateHit, PlateIndex, PlatePattern
+from alert_rules.entry_table import EntryId, EntryTable, id_of, list_prefix
+from alert_rules.plate_patterns import PlateHit, accept
 from alert_rules.plate_reads import PlateReads
 from schemas.events import Sighting, WatchlistEntry
 
@@ -17,47 +19,52 @@ class WatchlistHit:
 
 
 class Watchlists:
-    """All watchlists of a process. Entries are replaced by their list and entry id."""
+    """All watchlists of a process: entries that come and go one by one, above entries of files, taken as a whole.
+
+    An entry hides the one of the files that has the same list and entry id.
+
+    Args:
+        entries: put one by one.
+    """
 
     def __init__(self, entries: Iterable[WatchlistEntry] = ()) -> None:
-        self._entries: dict[tuple[str, str], tuple[WatchlistEntry, PlatePattern]] = {}
-        self._lists: dict[str, PlateIndex[WatchlistEntry]] = {}
-        self._sizes: dict[str, int] = {}
-        for entry in entries:
-            self.put(entry)
+        self._own = EntryTable(entries)
+        self._filed = EntryTable()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._own) + len(self._filed) - len(self._own.ids() & self._filed.ids())
 
     def __iter__(self) -> Iterator[WatchlistEntry]:
-        return (entry for entry, _ in self._entries.values())
+        return (table.entry(key) for table, key in self._shown())
 
     @property
     def sizes(self) -> dict[str, int]:
         """List id to number of entries."""
-        return dict(self._sizes)
+        hidden = Counter(self._own.entry(key).list_id for key in self._own.ids() & self._filed.ids())
+        return dict(Counter(self._own.sizes) + Counter(self._filed.sizes) - hidden)
 
-    def put(self, entry: WatchlistEntry) -> None:
+    def install(self, filed: EntryTable) -> None:
+        """Take the entries of the files, all at once, in the place of those before."""
+        self._filed = filed
+
+    def put(self, entry: WatchlistEntry) -> EntryId:
         """Add an entry, or replace the one with its ids.
+
+        Returns:
+            What `withdraw` takes.
 
         Raises:
             ValueError: its plate is neither a plate nor a pattern; nothing has changed then.
         """
-        pattern = PlatePattern.parse(entry.plate)
-        self.remove(entry.list_id, entry.entry_id)
-        self._entries[entry.list_id, entry.entry_id] = (entry, pattern)
-        self._lists.setdefault(entry.list_id, PlateIndex()).add(pattern, entry)
-        self._sizes[entry.list_id] = self._sizes.get(entry.list_id, 0) + 1
+        return self._own.put(entry)
 
     def remove(self, list_id: str, entry_id: str) -> None:
-        """Take an entry out; nothing happens where it is not there."""
-        known = self._entries.pop((list_id, entry_id), None)
-        if known is not None:
-            entry, pattern = known
-            self._lists[list_id].remove(pattern, entry)
-            self._sizes[list_id] -= 1
-            if not self._sizes[list_id]:
-                del self._sizes[list_id], self._lists[list_id]
+        """Take an entry out that was put; nothing happens where there is none."""
+        self._own.remove(id_of(list_id, entry_id))
+
+    def withdraw(self, key: EntryId) -> None:
+        """`remove` by what `put` returned."""
+        self._own.remove(key)
 
     def best_hit(
         self, list_ids: Iterable[str], sighting: Sighting, reads: PlateReads, threshold: float | None, exact: bool
@@ -69,17 +76,34 @@ class Watchlists:
         """
         best: WatchlistHit | None = None
         best_rank: tuple[float, bool, str, str] | None = None
-        for list_id in list_ids:
-            index = self._lists.get(list_id)
-            if index is None:
+        wanted = [list_id for list_id in list_ids if list_id in self._own.sizes or list_id in self._filed.sizes]
+        if not wanted:
+            return None
+        prefixes = tuple(map(list_prefix, wanted))
+        for table, key, listed, plate in self._near(reads, exact):
+            if not key.startswith(prefixes):
                 continue
-            for hit, entry in index.hits(reads, threshold, exact):
-                if not applies(entry, sighting):
-                    continue
-                rank = (-hit.likelihood, not hit.exact, entry.list_id, entry.entry_id)
-                if best_rank is None or rank < best_rank:
-                    best, best_rank = WatchlistHit(entry, hit), rank
+            hit = accept(reads, listed, plate, threshold, exact)
+            if hit is None:
+                continue
+            entry = table.entry(key)
+            if not applies(entry, sighting):
+                continue
+            rank = (-hit.likelihood, not hit.exact, entry.list_id, entry.entry_id)
+            if best_rank is None or rank < best_rank:
+                best, best_rank = WatchlistHit(entry, hit), rank
         return best
+
+    def _near(self, reads: PlateReads, exact: bool) -> Iterator[tuple[EntryTable, EntryId, str, str]]:
+        for table in (self._own, self._filed):
+            if table:
+                for key, listed, plate in table.near(reads, exact):
+                    if table is self._own or key not in self._own:
+                        yield table, key, listed, plate
+
+    def _shown(self) -> Iterator[tuple[EntryTable, EntryId]]:
+        yield from ((self._own, key) for key in self._own.ids())
+        yield from ((self._filed, key) for key in self._filed.ids() if key not in self._own)
 
 
 def applies(entry: WatchlistEntry, sighting: Sighting) -> bool:
