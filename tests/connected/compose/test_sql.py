@@ -12,7 +12,7 @@ from agents.sinks import sql_tables
 from agents.sinks.postgres import PostgresSink
 from agents.sinks.sql_tables import SqlTable
 from compose.local.tools import POSTGRES
-from schemas.events import DeadLetter, Receipt
+from schemas.events import DeadLetter, Metric, Receipt, Visit
 from tests.connected.compose.grafana_sql import expanded
 from tests.connected.conftest import RunningStack
 from tests.unit.agents.sinks.sightings import NOON, alert, new_id, sighting
@@ -39,7 +39,14 @@ async def filled(stack: RunningStack) -> str:
         dead_letter_id=new_id(), topic="t", partition=1, offset=2, recorded_at=NOON, key=None, value=b"x",
         agent="route", error_type="UNKNOWN", message="broken", failed_at=NOON,
     )  # fmt: skip
+    visit = Visit(
+        visit_id=new_id(), revision=1, site_id="north", outcome="completed", started_at=NOON, entered_at=NOON,
+        exited_at=NOON + 60_000_000, dwell_s=60.0, updated_at=NOON,
+    )  # fmt: skip
+    occupancy = Metric(name="site_occupancy", value=1.0, measured_at=NOON, camera_id="g", tags={"site_id": "north"})
     await _write(dsn, sql_tables.plate_events(), sighting(new_id()))
+    await _write(dsn, sql_tables.visits(), visit)
+    await _write(dsn, sql_tables.camera_metrics(), occupancy)
     await _write(dsn, sql_tables.alerts(), alert(new_id()))
     await _write(dsn, sql_tables.notifications(), receipt)
     await _write(dsn, sql_tables.dead_letters(), letter)
