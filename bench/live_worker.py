@@ -8,13 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import httpx
 import psutil
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.kafka_clients import client_config
@@ -23,7 +25,11 @@ from schemas.topics import Topic
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWER_S = 20.0
+PATIENCE_S = 60.0
+AGAIN_S = 0.2
 STOP_S = 60.0
+
+Answer = TypeVar("Answer")
 
 
 class WorkerEnded(Exception):
@@ -111,14 +117,15 @@ class Progress:
     def end(self, topic: Topic) -> int:
         """Records that the topic has had."""
         consumer = self._consumer("alpr-bench")
-        ends = [consumer.get_watermark_offsets(place, timeout=ANSWER_S) for place in _places(topic)]
+        ends = _patiently(lambda: [consumer.get_watermark_offsets(place, timeout=ANSWER_S) for place in _places(topic)])
         return sum(high for _, high in ends)
 
     def committed(self, group: str, topics: Iterable[Topic]) -> dict[str, int]:
         """Records of each topic that the group has finished."""
         places = [place for topic in topics for place in _places(topic)]
         done: dict[str, int] = dict.fromkeys([place.topic for place in places], 0)
-        for place in self._consumer(group).committed(places, timeout=ANSWER_S):
+        consumer = self._consumer(group)
+        for place in _patiently(lambda: consumer.committed(places, timeout=ANSWER_S)):
             done[place.topic] += max(0, place.offset)  # a negative one: nothing is committed
         return done
 
@@ -126,6 +133,18 @@ class Progress:
         if group not in self._consumers:
             self._consumers[group] = Consumer(client_config(**{"group.id": group, "enable.auto.commit": False}))
         return self._consumers[group]
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """Ask again for a while: a coordinator that has just been chosen refuses at first."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_S)
 
 
 def _places(topic: Topic) -> list[TopicPartition]:
