@@ -29,6 +29,7 @@ from streams.table import RunTable
 if TYPE_CHECKING:
     from streams.options import RunOptions
 
+EAGER_MIN_BYTES, EAGER_WAIT_MS = 1, 1500  # as Faust sets them: a fetch returns with the first record
 CUT_SHORT_S = 0.05  # a fetch that leaves topics out looks again after this
 
 
@@ -94,10 +95,19 @@ class RunConsumer(driver.Consumer):
                 await self.wait_first(ledger.changed.wait(), timeout=timeout)
                 return {}
         records = await super()._getmany(active_partitions, timeout)
-        delay_s = self.pace.after(sum(map(len, records.values())))
-        if delay_s and not self.app.in_recovery:
-            await asyncio.sleep(delay_s)
+        self._set_pace(sum(map(len, records.values())))
         return records
+
+    def _set_pace(self, records: int) -> None:
+        """Tell aiokafka's fetcher how patient its next request shall be. It reads both attributes for each request."""
+        was_patient = self.pace.is_patient
+        if self.app.in_recovery:
+            records = 0
+        is_patient = self.pace.after(records, monotonic())
+        if is_patient != was_patient:
+            fetcher = self._thread._ensure_consumer()._fetcher
+            fetcher._fetch_min_bytes = self.pace.MIN_BYTES if is_patient else EAGER_MIN_BYTES
+            fetcher._fetch_max_wait_ms = self.pace.max_wait_ms if is_patient else EAGER_WAIT_MS
 
     def _unapplied_changelog_runs(self) -> int:
         assert isinstance(self.app.tables, TableManager)

@@ -22,7 +22,7 @@ class RunOptions:
         run_bytes: most bytes of keys and values of a run, unless one record is larger.
         runs_in_flight: delivered and unfinished runs per topic.
         in_flight_bytes: the same in bytes.
-        coalesce_ms: longest time that small fetches may pile up.
+        coalesce_ms: longest time that the broker may hold back small fetches which follow each other closely.
         max_staged_keys: changed table keys that may wait for a checkpoint.
         max_unacknowledged: outputs that may wait for Kafka.
         settle_s: how long a rebalance waits for running bodies.
@@ -35,7 +35,7 @@ class RunOptions:
     run_bytes: int = 4 * MIB
     runs_in_flight: int = 16
     in_flight_bytes: int = 32 * MIB
-    coalesce_ms: float = 8.0
+    coalesce_ms: float = 20.0
     max_staged_keys: int = 200_000
     max_unacknowledged: int = 50_000
     settle_s: float = 30.0

@@ -6,30 +6,44 @@ from streams.run import Record
 
 
 class FetchPace:
-    """How long to let small fetches pile up.
+    """When to let the broker hold a fetch back until more has come in, or `max_wait_s` is over.
 
-    At live rates a fetch brings a handful of records and the wake-ups cost more than the work. The delay doubles
-    while fetches stay small and is forgotten after a large or an empty one, so a lone record is never delayed.
+    At live rates a fetch would bring a handful of records, and the wake-ups cost more than the work. The broker is the
+    one that knows when there is more, so it does the waiting: with ``fetch.min.bytes`` and ``fetch.max.wait.ms``. A
+    backlog satisfies the former at once and loses nothing. Fetches are held back only while small ones follow each
+    other closely: a lone record is never delayed.
 
     Args:
-        max_s: longest delay, seconds; 0 turns it off.
+        max_wait_s: how long a fetch may be held back, seconds; 0 turns it off.
         small: fetches with fewer records than this count as small.
     """
 
-    FIRST_S = 0.002
+    MIN_BYTES = 65_536
+    CLOSE = 3.0  # small fetches follow each other closely when so many waits or fewer lie between them
+    CLOSE_FLOOR_S = 0.025
 
-    def __init__(self, max_s: float, small: int = 500) -> None:
-        self.max_s = max_s
+    def __init__(self, max_wait_s: float, small: int = 500) -> None:
+        self.max_wait_s = max_wait_s
         self.small = small
-        self._delay_s = 0.0
+        self.is_patient = False
+        self.max_wait_ms = max(1, round(max_wait_s * 1000))
+        self._close_s = max(self.CLOSE * max_wait_s, self.CLOSE_FLOOR_S)
+        self._last_s = float("-inf")
 
-    def after(self, records: int) -> float:
-        """Seconds to wait after a fetch that brought so many records."""
-        if records == 0 or records >= self.small:
-            self._delay_s = 0.0
+    def after(self, records: int, now_s: float) -> bool:
+        """Whether fetches should be held back from now on.
+
+        Args:
+            records: that a fetch brought.
+            now_s: when, by a monotonic clock.
+        """
+        if records == 0 or records >= self.small or self.max_wait_s <= 0:
+            self.is_patient = False
         else:
-            self._delay_s = min(self.max_s, self._delay_s * 2 or self.FIRST_S)
-        return self._delay_s
+            self.is_patient = now_s - self._last_s <= self._close_s
+        if records:
+            self._last_s = now_s
+        return self.is_patient
 
 
 def cut(records: Sequence[Record], max_records: int, max_bytes: int) -> Iterator[tuple[Sequence[Record], int]]:

@@ -141,7 +141,7 @@ def _kafka_streams(name: str, title: str, cache: str) -> Engine:
 
 OURS = _runs("runs", "this project")
 EAGER = _runs("runs-eager", "this project, no coalescing", ALPR_COALESCE_MS="0")
-PATIENT = _runs("runs-patient", "this project, coalescing 20 ms", ALPR_COALESCE_MS="20")
+PATIENT = _runs("runs-patient", "this project, coalescing 40 ms", ALPR_COALESCE_MS="40")
 FAUST = Engine(
     "faust", "Faust, per event", lambda run: run, lambda run, _: f"{run}-last-changelog", _json_text,
     _faust_command("faust_worker"),

@@ -33,22 +33,26 @@ def test_nothing_gives_no_run() -> None:
     assert list(cut(records(0, 0), 10, 10)) == []
 
 
-def test_small_fetches_are_delayed_more_and_more_up_to_the_bound() -> None:
-    """The delay doubles while fetches stay small and never passes its bound."""
-    pace = FetchPace(0.008, small=500)
-    assert [pace.after(3) for _ in range(4)] == [0.002, 0.004, 0.008, 0.008]
+def test_small_fetches_that_follow_closely_are_held_back() -> None:
+    """Small fetches in close order make the next ones wait at the broker."""
+    pace = FetchPace(0.020, small=500)
+    assert [pace.after(3, now_s) for now_s in (1.0, 1.01, 1.04)] == [False, True, True]
 
 
-def test_a_large_or_an_empty_fetch_ends_the_delay() -> None:
-    """Under load and at rest nothing waits."""
-    pace = FetchPace(0.008, small=500)
-    pace.after(3)
-    assert pace.after(500) == 0
-    pace.after(3)
-    assert pace.after(0) == 0
-    assert pace.after(3) == FetchPace.FIRST_S
+def test_a_lone_record_is_not_held_back() -> None:
+    """Records that come now and then are fetched at once."""
+    pace = FetchPace(0.020, small=500)
+    assert not any(pace.after(1, now_s) for now_s in (1.0, 1.2, 1.4))
 
 
-def test_a_bound_of_zero_turns_the_delay_off() -> None:
-    """Latency first: no fetch waits."""
-    assert FetchPace(0).after(3) == 0
+def test_a_backlog_or_silence_ends_the_patience() -> None:
+    """After a large or an empty fetch the next one is not held back."""
+    pace = FetchPace(0.020, small=500)
+    for count in (500, 0):
+        assert [pace.after(3, 1.0), pace.after(3, 1.01), pace.after(count, 1.02)][1:] == [True, False]
+
+
+def test_patience_can_be_turned_off() -> None:
+    """A wait of 0 never holds a fetch back."""
+    pace = FetchPace(0)
+    assert not any(pace.after(3, now_s) for now_s in (1.0, 1.001, 1.002))
