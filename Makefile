@@ -15,7 +15,7 @@ SOURCE ?=
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup doctor fetch demo down test test-unit test-connected lint constraints format bench bench-worker bench-stream clean
+.PHONY: help setup doctor fetch demo down test test-unit test-connected test-chaos lint constraints format bench bench-worker bench-stream clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ test-unit: $(STAMP) ## the quick tests: no server, seconds
 
 test-connected: $(STAMP) fetch ## the tests on real servers
 	@$(BIN)/python -m pytest tests/connected
+
+test-chaos: $(STAMP) fetch ## workers, broker, registry, stores and disks fail under load: nothing may be lost or doubled
+	@ALPR_TEST_SERVICES=kafka,schema-registry,timescaledb,opensearch $(BIN)/python -m pytest tests/chaos -v --timeout 420
 
 lint: $(STAMP) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from uuid import uuid4
 import psutil
 from confluent_kafka import Message, Producer
 
-from bench.traffic import Scene, traffic
+from bench.traffic import Scene, stream
 from schemas.clock import now_us
 from schemas.codec import EventCodec
 from schemas.events import Sighting
@@ -110,26 +110,23 @@ class PlatformScenario:
             if worker.is_alive:
                 worker.kill()
 
-    def detections(self, count: int) -> list[Raw]:
-        """So many raw detections of this scenario's cameras, as the edge sends them."""
-        scene = Scene(cameras=CAMERAS, detections=count, every_s=3.0, start_us=now_us() - HOUR_US)
-        raws = []
-        for item in traffic(scene, seed=int(self.mark[1:], 16)):
+    def detections(self) -> Iterator[Raw]:
+        """Raw detections of this scenario's cameras, as the edge sends them; more than any scenario needs."""
+        scene = Scene(cameras=CAMERAS, detections=1_000_000, every_s=3.0, start_us=now_us() - HOUR_US)
+        for item in stream(scene, seed=int(self.mark[1:], 16)):
             camera_id = f"{self.mark}-{item.camera_id}"
             own = replace(item, camera_id=camera_id, event_id=f"{self.mark}-{item.event_id}")
-            raws.append((camera_id.encode(), self.platform.codec.encode(DETECTED, own)))
-        return raws
+            yield camera_id.encode(), self.platform.codec.encode(DETECTED, own)
 
     @contextmanager
-    def traffic(self, count: int, per_s: int) -> Iterator[None]:
-        """Feed detections at a steady rate beside the body; ends when all are acknowledged by Kafka."""
-        raws = self.detections(count)
-        feeder = threading.Thread(target=_feed, args=(self.platform.broker.bootstrap, raws, per_s), daemon=True)
+    def traffic(self, per_s: int) -> Iterator[None]:
+        """Feed detections at a steady rate for as long as the body runs; ends when Kafka has acknowledged them all."""
+        feeder = Feeder(self.platform.broker.bootstrap, self.detections(), per_s)
         feeder.start()
-        yield
-        feeder.join(120)
-        assert not feeder.is_alive(), "Kafka did not take the traffic"
-        self.sent += len(raws)
+        try:
+            yield
+        finally:
+            self.sent += feeder.stop()
 
     def wait_done(self, *workers: Worker, roles: Sequence[str] = ("core",), timeout_s: float = 120.0) -> None:
         """Wait until the roles have committed everything. These workers must live meanwhile."""
@@ -204,6 +201,8 @@ class PlatformScenario:
         latest: dict[str, int] = {}
         for value in sightings:
             sighting: Sighting = self.platform.codec.decode(SIGHTINGS, value)
+            if not sighting.camera_id.startswith(self.mark):  # what a scenario before has left behind
+                continue
             latest[sighting.event_id] = max(sighting.revision, latest.get(sighting.event_id, 0))
         rows = set(latest.items())
         stack = self.platform.stack
@@ -220,19 +219,47 @@ def server_on(url: str) -> psutil.Process:
     raise LookupError(f"nobody listens on port {port}")
 
 
-def _feed(bootstrap: str, raws: Sequence[Raw], per_s: int) -> None:
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "log_level": 2,
-            "partitioner": "murmur2_random",
-            "enable.idempotence": True,
-            "linger.ms": 5,
-        }
-    )
-    started_at = time.monotonic()
-    for number, (key, value) in enumerate(raws):
-        while (ahead_s := number / per_s - (time.monotonic() - started_at)) > 0:
-            producer.poll(min(ahead_s, 0.05))
-        producer.produce(DETECTED.name, value, key)
-    producer.flush(100)
+class Feeder(threading.Thread):
+    """Sends raw detections at a steady rate until it is stopped.
+
+    Args:
+        bootstrap: Kafka.
+        raws: what to send.
+        per_s: how many a second.
+    """
+
+    def __init__(self, bootstrap: str, raws: Iterator[Raw], per_s: int) -> None:
+        super().__init__(daemon=True)
+        self._raws = raws
+        self._per_s = per_s
+        self._stopping = threading.Event()
+        self._sent = 0
+        self._left = -1
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "log_level": 2,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "linger.ms": 5,
+            }
+        )
+
+    def run(self) -> None:
+        """Send."""
+        started_at = time.monotonic()
+        for key, value in self._raws:
+            while (ahead_s := self._sent / self._per_s - (time.monotonic() - started_at)) > 0:
+                self._producer.poll(min(ahead_s, 0.05))
+            if self._stopping.is_set():
+                break
+            self._producer.produce(DETECTED.name, value, key)
+            self._sent += 1
+        self._left = self._producer.flush(100)
+
+    def stop(self) -> int:
+        """End it and wait until Kafka has everything; how many were sent."""
+        self._stopping.set()
+        self.join(120)
+        assert self._left == 0, "Kafka did not take the traffic"
+        return self._sent

@@ -10,7 +10,7 @@ from tests.chaos.rocksdb_files import rocksdb_contents
 from tests.chaos.verdict import Verdict
 from tests.chaos.waiting import until
 from tests.chaos.worker import Worker
-from tests.connected.streams.reads import Read, expected, partition_of
+from tests.connected.streams.reads import Read, expected, partition_of_key
 
 MAX_MESSAGE_BYTES = 12_582_912
 
@@ -79,9 +79,23 @@ class Bench:
 
     def changelog_state(self) -> dict[bytes, int]:
         """The table as its changelog tells it."""
-        return {r.key(): int(r.value()) for r in self.broker.drain(self.changelog)}  # type: ignore[misc, arg-type]  # written by the job: neither is None
+        state: dict[bytes, int] = {}
+        for record in self.broker.drain(self.changelog):
+            key, value = record.key() or b"", record.value()
+            if value is None:
+                state.pop(key, None)
+            else:
+                state[key] = int(value)
+        return state
 
-    def judge(self, scenario: str, reads: Sequence[Read], *stopped: Worker, repeats_allowed: bool = False) -> Verdict:
+    def judge(
+        self,
+        scenario: str,
+        reads: Sequence[Read],
+        *stopped: Worker,
+        repeats_allowed: bool = False,
+        older: Mapping[bytes, int] | None = None,
+    ) -> Verdict:
         """Compare everything with plain reading of the same reads.
 
         Args:
@@ -89,14 +103,16 @@ class Bench:
             reads: all that were sent.
             stopped: a worker that had all partitions at last, and has ended: its RocksDB is compared too.
             repeats_allowed: events may be on their topic twice (the worker was killed).
+            older: entries that the table had before, none of which a read has changed.
         """
         events, last = expected(reads)
+        last |= older or {}
         verdict = Verdict(scenario)
         verdict.note(starts=sum(worker.starts for worker in self.workers))
         verdict.count("reads committed", len(reads), self.committed())
         verdict.arrivals("events", events, self.event_ids(), repeats_allowed=repeats_allowed)
         verdict.table("changelog", last, self.changelog_state())
-        placed = {(partition_of(read, PARTITIONS), read.key): b"%d" % last[read.key] for read in reads}
+        placed = {(partition_of_key(key, PARTITIONS), key): b"%d" % time for key, time in last.items()}
         for worker in stopped:
             verdict.table("RocksDB", placed, rocksdb_contents(worker.datadir, "last_seen"))
         return verdict

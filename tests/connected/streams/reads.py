@@ -64,7 +64,12 @@ def expected(reads: Iterable[Read]) -> tuple[set[bytes], dict[bytes, int]]:
 
 def partition_of(read: Read, partitions: int = 4) -> int:
     """A fixed spread, so that the reads of a key keep their order."""
-    return int(read.key.rsplit(b"-", 1)[1]) % partitions
+    return partition_of_key(read.key, partitions)
+
+
+def partition_of_key(key: bytes, partitions: int = 4) -> int:
+    """The same for a key."""
+    return int(key.rsplit(b"-", 1)[1]) % partitions
 
 
 def spread(reads: Sequence[Read]) -> dict[int, list[Read]]:
