@@ -158,69 +158,50 @@ class Correlator:
         for rule_id, group in before:
             part = self._plan.part(rule_id, 0)
             if part is not None and (rule_id, group) not in admitted:
-                self._take_or_send(work, part, group, Seen(sighting), step, gone=True)
+                self._take_or_send(work, part, group, Seen(sighting, gone=True), step)
         for place, each in admitted.items():
             self._take_or_send(work, each.part, each.group, each.event, step, known=place in before)
         work.put(key, {"rev": sighting.revision, "to": sorted(admitted)})
 
     def _take_or_send(
-        self, work: Working, part: Part, group: str, event: Seen, step: Step, *, gone: bool = False, known: bool = False
+        self, work: Working, part: Part, group: str, event: Seen, step: Step, *, known: bool = False
     ) -> None:
         if part.stage == self._stage:
-            self._take(work, part, group, event, step, gone=gone, known=known)
+            self._take(work, part, group, event, step, known=known)
         else:
-            step.outputs.append(Rekeyed(part.rule.id, part.number, part.meaning, group, event, gone))
+            step.outputs.append(Rekeyed(part.rule.id, part.number, part.meaning, group, event))
 
     def _take_rekeyed(self, work: Working, each: Rekeyed, step: Step) -> None:
         part = self._plan.part(each.rule_id, each.number)
         if part is not None and part.meaning == each.meaning and part.stage == self._stage:
-            self._take(work, part, each.group, each.event, step, gone=each.gone)
+            self._take(work, part, each.group, each.event, step)
 
-    def _take(
-        self, work: Working, part: Part, group: str, event: Seen, step: Step, *, gone: bool = False, known: bool = False
-    ) -> None:
+    def _take(self, work: Working, part: Part, group: str, event: Seen, step: Step, *, known: bool = False) -> None:
         """Let an event wait for its time, or deal with it where that is over."""
         slot = part.slot(group)
         decided_us = self._decided(work)[1]
         if decided_us is not None and event.at_us <= decided_us:
-            self._late(work, part, group, event, decided_us, step, gone=gone, known=known)
+            self._late(work, part, group, event, decided_us, step, known=known)
             return
         key = due_key(event.at_us, slot, event.event_id)
         waiting = work.get(key)
-        if waiting is not None and waiting["e"]["rev"] > event.sighting.revision:
-            return
-        if gone:
-            work.delete(key)
-        else:
+        if waiting is None or waiting["e"]["rev"] <= event.sighting.revision:
             work.put(key, {"r": part.rule.id, "n": part.number, "g": group, "e": event.encode()})
 
     def _late(
-        self,
-        work: Working,
-        part: Part,
-        group: str,
-        event: Seen,
-        decided_us: int,
-        step: Step,
-        *,
-        gone: bool,
-        known: bool,
+        self, work: Working, part: Part, group: str, event: Seen, decided_us: int, step: Step, *, known: bool
     ) -> None:
+        """An event whose time has been decided on; one that is known or gone is not counted as late."""
+        uncounted = known or event.gone
         if part.correlation.late.policy != AMEND:
-            step.late[part.rule.id] += not (gone or known)
+            step.late[part.rule.id] += not uncounted
             return
-        key = state_key(part.slot(group))
-        row = work.get(key)
+        row = work.get(state_key(part.slot(group)))
         before = groups.load(part, row["v"]) if row is not None else groups.new_group(part)
-        if gone:
-            amended = groups.withdraw(part, group, before, event.event_id, decided_us)
-        else:
-            late = Seen.decode(event.encode())
-            possible = groups.amend(part, group, before, late, decided_us)
-            if possible is None:
-                step.late[part.rule.id] += not known
-                return
-            amended = possible
+        amended = groups.amend(part, group, before, Seen.decode(event.encode()), decided_us)
+        if amended is None:
+            step.late[part.rule.id] += not uncounted
+            return
         self._keep(work, part, group, row, amended[0])
         self._give(part, amended[1], step)
 
@@ -297,9 +278,7 @@ class Correlator:
         following = self._plan.part(part.rule.id, part.number + 1)
         for emit in outcome.emits:
             assert following is not None
-            step.outputs.append(
-                Rekeyed(part.rule.id, following.number, following.meaning, emit.group, emit.event, gone=False)
-            )
+            step.outputs.append(Rekeyed(part.rule.id, following.number, following.meaning, emit.group, emit.event))
 
 
 def _due(work: Working, watermark_us: int) -> Iterator[tuple[int, list[tuple[bytes, dict[str, object]]]]]:

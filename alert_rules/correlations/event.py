@@ -28,11 +28,14 @@ class Seen:
         tags: numbers of the correlation's own conditions (steps of a sequence, start and end of an absence, ...) that
             held when it was admitted.
         notes: texts that came with it from the stage before, or from the rule's match.
+        gone: this revision of the event counts for the group no more; it is kept so that an earlier one that is read
+            again does not come back.
     """
 
     sighting: Sighting
     tags: tuple[int, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    gone: bool = False
 
     @property
     def at_us(self) -> int:
@@ -61,12 +64,14 @@ class Seen:
             body["tags"] = list(self.tags)
         if self.notes:
             body["notes"] = dict(self.notes)
+        if self.gone:
+            body["gone"] = True
         return body
 
     @classmethod
     def decode(cls, body: Plain) -> "Seen":
         """From plain values."""
-        return cls(_sighting(body), tuple(body.get("tags", ())), body.get("notes", {}))
+        return cls(_sighting(body), tuple(body.get("tags", ())), body.get("notes", {}), body.get("gone", False))
 
 
 def _plain_sighting(seen: Sighting) -> dict[str, Plain]:
@@ -131,11 +136,6 @@ def _sighting(body: Plain) -> Sighting:
         location=location,
         extras=body.get("extras", {}),
     )
-
-
-def without(seen: Seen) -> Seen:
-    """The event as every correlation sees it: through its plain form, wherever it comes from."""
-    return Seen.decode(seen.encode())
 
 
 def plate_of(sighting: Sighting) -> str | None:

@@ -57,7 +57,7 @@ class Group:
     Attributes:
         life: as of the time that was decided on.
         base: as of the events before `log`.
-        log: decided events that may still be amended, in order; only with ``late: amend``.
+        log: decided events that may still be amended, in order, also those that are gone; only with ``late: amend``.
         raised: ids of alerts with their times, as far back as the log.
     """
 
@@ -99,7 +99,9 @@ def pass_time(part: Part, name: str, group: Group, events: Iterable[Seen], until
 
 
 def amend(part: Part, name: str, group: Group, late: Seen, until_us: int) -> tuple[Group, Outcome] | None:
-    """Decide the logged time again with an event that came late; only alerts that were not raised before come out.
+    """Decide the logged time again with an event that came late, or that is gone.
+
+    Only alerts that were not raised before come out.
 
     Returns:
         None where the event is older than what can be amended.
@@ -114,11 +116,6 @@ def amend(part: Part, name: str, group: Group, late: Seen, until_us: int) -> tup
         return None
     known[late.event_id] = late
     return _again(part, name, group, known.values(), until_us)
-
-
-def withdraw(part: Part, name: str, group: Group, event_id: str, until_us: int) -> tuple[Group, Outcome]:
-    """Decide the logged time again without an event."""
-    return _again(part, name, group, (event for event in group.log if event.event_id != event_id), until_us)
 
 
 def _again(part: Part, name: str, group: Group, log: Iterable[Seen], until_us: int) -> tuple[Group, Outcome]:
@@ -160,6 +157,8 @@ def _run(part: Part, name: str, life: Life, events: Iterable[Seen], until_us: in
         state = operator.start()
 
     for event in events:
+        if event.gone:
+            continue
         let_pass(event.at_us)
         state = _kept(part, state, event.at_us)
         state, fired = operator.on_event(state, event)

@@ -15,7 +15,6 @@ class Rekeyed:
         rule_id, number: the operator that it is for.
         meaning: of the rule when it was sent; another one's events are passed over.
         group: the Kafka key, so that a group is in one partition.
-        gone: the event counts for this group no more.
     """
 
     rule_id: str
@@ -23,11 +22,10 @@ class Rekeyed:
     meaning: str
     group: str
     event: Seen
-    gone: bool = False
 
     def encode(self) -> bytes:
         """As JSON."""
-        body = [self.rule_id, self.number, self.meaning, self.group, self.event.encode(), self.gone]
+        body = [self.rule_id, self.number, self.meaning, self.group, self.event.encode()]
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
 
     @classmethod
@@ -38,7 +36,7 @@ class Rekeyed:
             SchemaError: it is no such record.
         """
         try:
-            rule_id, number, meaning, group, event, gone = json.loads(value)
-            return cls(str(rule_id), int(number), str(meaning), str(group), Seen.decode(event), bool(gone))
+            rule_id, number, meaning, group, event = json.loads(value)
+            return cls(str(rule_id), int(number), str(meaning), str(group), Seen.decode(event))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SchemaError(f"no re-keyed event: {error}") from error

@@ -212,8 +212,7 @@ class Sequence:
         names = [self.steps[number].name for number, _ in run.mentions]
         steps = " > ".join(names[:10]) + (" ..." if len(names) > 10 else "")
         proof = ConditionProof("sequence", "within", self.describe(), f"{steps} in {took}")
-        # one match may end with the event that ends another: where both began tells them apart
-        trigger = f"{run.began.event_id}>{mentions[-1].event_id}"
+        trigger = ">".join(mention.event_id for mention in mentions)  # matches may have all but one event in common
         values = {"count": len(mentions), "first_at": mentions[0].at_us, "duration": took, "steps": steps}
         return Firing(at_us, trigger, run.last, shorten(mentions), (proof,), values, on_time, len(mentions))
 
