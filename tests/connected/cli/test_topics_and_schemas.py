@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 from cli.kafka_clients import admin
 from schemas.contracts import contract
 from schemas.endpoints import endpoints
-from schemas.topics import CATALOGUE, DETECTED, METRICS, ROUTED
+from schemas.topics import BESIDE, CATALOGUE, DETECTED, METRICS, ROUTED
 from tests.connected.cli.commands import alpr, forget_endpoints
 
 
@@ -69,7 +69,7 @@ def test_describe_of_a_topic_that_is_not_there() -> None:
 def test_schemas_are_registered_and_checked() -> None:
     """After registering, every contract is current, and the check passes."""
     ids = json.loads(alpr("schemas", "register", "--json").output)
-    assert set(ids) == {topic.subject for topic in CATALOGUE if topic.event is not None}
+    assert set(ids) == {topic.subject for topic in (*CATALOGUE, *BESIDE) if topic.event is not None}
     assert json.loads(alpr("schemas", "register", "--json").output) == ids
     assert alpr("schemas", "check").exit_code == 0
     listed = json.loads(alpr("schemas", "list", "--json").output)

@@ -54,7 +54,7 @@ def test_the_doctor_says_what_to_change(secured: Secured) -> None:
     assert f"1 broker at {secured.doors['kafka']}, SASL_SSL, logged in as alpr-core (SCRAM-SHA-512)" in right.stdout
 
 
-@pytest.mark.parametrize("what", ["password", "authority", "no file"])
+@pytest.mark.parametrize("what", ["password", "no file"])
 def test_a_worker_that_is_refused_ends(secured: Secured, tmp_path: Path, what: str) -> None:
     """One line says why, the exit status is its own, and it is not waited for as a broker that is away is."""
     env = worker_env(secured, tmp_path, **changes(secured, what))
