@@ -5,12 +5,14 @@ from typing import Any
 
 from confluent_kafka.admin import AdminClient
 
+from cli.topic_admin import MAX_REPLICAS
 from compose.local.checks import Finding
 from schemas.endpoints import Endpoints
 from schemas.errors import ConfigError, RegistryUnavailable, Unavailable
 from schemas.kafka_refusal import Complaints, is_listening, reach
 from schemas.kafka_security import KafkaSecurity, kafka_security
 from schemas.registry import HttpRegistry
+from streams.settings import StreamSettings
 
 TIMEOUT_S = 3.0
 START = "alpr stack up  (or set {} to where it is)"
@@ -49,6 +51,21 @@ def _kafka(bootstrap: str) -> Iterator[Finding]:
     else:
         count = len(metadata.brokers)
         yield Finding("Kafka", f"{count} broker{'s' if count != 1 else ''} at {bootstrap}, {_who(security)}")
+        yield from _copies(count)
+
+
+def _copies(brokers: int) -> Iterator[Finding]:
+    """Topics get three copies by themselves; changelogs are made by workers, which have a setting for it."""
+    copies = StreamSettings().changelog_replication
+    wanted = min(MAX_REPLICAS, brokers)
+    if copies < wanted:
+        yield Finding(
+            "copies of changelogs",
+            f"{copies} of them on {brokers} brokers: with that broker the workers' tables are lost",
+            is_good=False,
+            is_required=False,
+            mend=f"export ALPR_CHANGELOG_REPLICATION={wanted}  (before the first start: Kafka keeps it as it was made)",
+        )
 
 
 def _away(bootstrap: str) -> Finding:

@@ -74,7 +74,7 @@ class Spool:
         self._lock = Lock()
         self._grown = Condition(self._lock)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds plates
             self._guard = (folder / "lock").open("w")
             fcntl.flock(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli.connection_checks import connection_findings
+from cli.connection_checks import _copies, connection_findings
 from compose.local.checks import Finding
 from schemas.endpoints import Endpoints
 from schemas.kafka_security import kafka_security
@@ -73,3 +73,13 @@ def test_a_password_in_clear_is_a_hint(own_settings: pytest.MonkeyPatch) -> None
     finding = found(NOWHERE, "Kafka security")
     assert (finding.is_good, finding.is_required) == (False, False)
     assert "in clear" in finding.detail
+
+
+@pytest.mark.parametrize(("brokers", "copies", "wanted"), [(1, "1", None), (2, "1", 2), (3, "3", None), (9, "1", 3)])
+def test_one_copy_of_a_changelog_on_many_brokers_is_a_hint(
+    own_settings: pytest.MonkeyPatch, brokers: int, copies: str, wanted: int | None
+) -> None:
+    """The tables of a worker should outlive a broker, where there is another one."""
+    own_settings.setenv("ALPR_CHANGELOG_REPLICATION", copies)
+    mends = [finding.mend for finding in _copies(brokers)]
+    assert [f"ALPR_CHANGELOG_REPLICATION={wanted}" in mend for mend in mends] == ([True] if wanted else [])

@@ -160,3 +160,10 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeError, match="cannot be written"):
         Spool(tmp_path / "file" / "spool", max_bytes=MIB)
+
+
+def test_nobody_else_may_read_the_spool(tmp_path: Path) -> None:
+    """It holds plates, which are personal data."""
+    folder = tmp_path / "new" / "spool"
+    Spool(folder, max_bytes=MIB).close()
+    assert folder.stat().st_mode & 0o077 == 0
