@@ -17,7 +17,7 @@ Swap = tuple[float, int, str]
 
 
 def doubtful_folds(plate: Plate) -> list[str]:
-    """Folded texts that a read may stand for besides its own, at most `MAX_VARIANTS`, the most likely first.
+    """Folded texts that a read may stand for besides its own: the `MAX_VARIANTS` most likely, in no particular order.
 
     A read whose alternatives are missing, or are for another number of characters than the text has, has no doubts.
     """

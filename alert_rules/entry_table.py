@@ -7,6 +7,8 @@ a read comes near their plate. Patterns are asked together (`alert_rules.pattern
 import json
 from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import fields
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from alert_rules.pattern_set import PatternSet
@@ -20,6 +22,7 @@ EntryId = bytes
 """List and entry id in one piece."""
 _PACKED = tuple(field for field in fields(WatchlistEntry) if field.name not in ("list_id", "entry_id"))
 _DEFAULTS = tuple(field.default for field in _PACKED)
+_values = attrgetter(*(field.name for field in _PACKED))
 _FRESH_AT_LEAST = 16
 _make = builder(WatchlistEntry)
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
@@ -157,6 +160,7 @@ def id_of(list_id: str, entry_id: str) -> EntryId:
     return list_prefix(list_id) + entry_id.encode("utf-8", "surrogatepass")
 
 
+@lru_cache(maxsize=1024)
 def list_prefix(list_id: str) -> bytes:
     """What the ids of a list's entries start with, and no others."""
     written = list_id.encode("utf-8", "surrogatepass")
@@ -165,7 +169,7 @@ def list_prefix(list_id: str) -> bytes:
 
 def _pack(entry: WatchlistEntry) -> bytes:
     """The fields but for the ids, without the defaults at the end."""
-    values: list[Any] = [getattr(entry, field.name) for field in _PACKED]
+    values = list(_values(entry))
     while len(values) > 1 and values[-1] == _DEFAULTS[len(values) - 1]:
         values.pop()
     return _ENCODE(values).encode("utf-8", "surrogatepass")

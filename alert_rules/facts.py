@@ -1,6 +1,5 @@
 """What conditions ask about one sighting, computed once for all rules."""
 
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from alert_rules.plate_reads import PlateReads
@@ -16,12 +15,15 @@ class Facts:
         self.sighting = sighting
         self.watchlists = watchlists
         self._hits: dict[tuple[tuple[str, ...], float | None, bool], WatchlistHit | None] = {}
+        self._reads: PlateReads | None = None
         self._local: dict[str, tuple[int, int, str]] = {}
 
-    @cached_property
+    @property
     def reads(self) -> PlateReads:
         """The plate's texts and evidence."""
-        return PlateReads.of(self.sighting)
+        if self._reads is None:  # made by hand: functools.cached_property takes a lock each time
+            self._reads = PlateReads.of(self.sighting)
+        return self._reads
 
     def watchlist_hit(self, list_ids: tuple[str, ...], threshold: float | None, exact: bool) -> WatchlistHit | None:
         """`Watchlists.best_hit`, remembered: many rules ask for the same lists."""

@@ -22,6 +22,8 @@ class PlateReads:
         if resolved is not None and resolved.text and resolved.text not in texts:
             texts += (resolved.text,)
         self.texts = texts
+        self._folds: tuple[str, ...] | None = None
+        self._near_folds: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, sighting: Sighting) -> "PlateReads":
@@ -37,18 +39,21 @@ class PlateReads:
             plates += (Plate(resolved.text, resolved.text, resolved.confidence),)
         return plates
 
-    @cached_property
+    @property
     def folds(self) -> tuple[str, ...]:
         """Folded texts: equal folds differ by OCR confusables alone."""
-        return tuple(dict.fromkeys(fold(text) for text in self.texts))
+        if self._folds is None:
+            self._folds = tuple(dict.fromkeys(map(fold, self.texts)))
+        return self._folds
 
-    @cached_property
+    @property
     def near_folds(self) -> tuple[str, ...]:
         """Folds that the reader itself thought possible, from the alternatives of one or two characters."""
-        if self._observed is None:
-            return ()
-        folds = self.folds
-        return tuple([key for key in doubtful_folds(self._observed) if key not in folds])
+        if self._near_folds is None:
+            folds = self.folds
+            doubts = doubtful_folds(self._observed) if self._observed is not None else []
+            self._near_folds = tuple([key for key in doubts if key not in folds])
+        return self._near_folds
 
     def likelihood(self, candidate: str) -> float:
         """Probability that the reads came from a plate (`schemas.identity.likelihood`), by the better of the texts."""

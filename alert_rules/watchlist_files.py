@@ -7,6 +7,7 @@ A file with a mistake is refused whole, with the places of its mistakes.
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from alert_rules import expectations as expect
@@ -183,9 +184,10 @@ def _entry(file: Path, cells: dict[str, str], place: Place) -> WatchlistEntry:
     if kind not in KINDS:
         raise RuleProblem(place, f"'{kind[:40]}' is no kind{nearest(kind, KINDS)}")
     priority = cells.get("priority", "medium")
+    stem, name = _named(file)
     return _make(
-        list_id=file.stem,
-        entry_id=cells.get("entry_id") or f"{file.name}:{place.line}:{place.column}",
+        list_id=stem,
+        entry_id=cells.get("entry_id") or f"{name}:{place.line}:{place.column}",
         plate=pattern.text,
         kind=kind,
         region=cells.get("region"),
@@ -206,6 +208,10 @@ def _time(cell: str | None, place: Place) -> int | None:
     if cell is None:
         return None
     try:
-        return parse_time(cell)
+        return _parse_time(cell)
     except (ValueError, OverflowError):
         raise RuleProblem(place, f"'{cell[:40]}' is no time; such as 2026-01-31 or 2026-01-31T08:00:00Z") from None
+
+
+_parse_time = lru_cache(maxsize=1024)(parse_time)
+_named = lru_cache(maxsize=16)(lambda file: (file.stem, file.name))
