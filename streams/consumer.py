@@ -33,6 +33,19 @@ EAGER_MIN_BYTES, EAGER_WAIT_MS = 1, 1500  # as Faust sets them: a fetch returns 
 CUT_SHORT_S = 0.05  # a fetch that leaves topics out looks again after this
 
 
+class CommittedReader(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, for records of finished transactions only.
+
+    Faust reads uncommitted unless it writes transactions itself (``_create_worker_consumer``): what a producer's
+    transaction took back would raise alerts. Without transactions the two are the same.
+    """
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # given to the fetcher when the consumer starts
+        return consumer
+
+
 class RunConsumer(driver.Consumer):
     """Delivery, acknowledgement and commit of runs. Topics without the ``run`` codec keep Faust's way."""
 
@@ -48,6 +61,9 @@ class RunConsumer(driver.Consumer):
         self.metrics = RoleMetrics(conf.id.removeprefix("alpr-"))
         self._run_topics: set[str] = set()
         self._changelogs: set[str] = set()  # of run tables: they come in runs too, which nobody acknowledges
+
+    def _new_consumer_thread(self) -> CommittedReader:
+        return CommittedReader(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def outbox(self) -> Outbox:

@@ -23,6 +23,7 @@ class Bench:
         folder: of the workers.
         events_max_bytes: largest record that the topic of events takes.
         env: of all workers.
+        source_config: of the source topic, on top of the usual.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Bench:
         folder: Path,
         events_max_bytes: int = MAX_MESSAGE_BYTES,
         env: Mapping[str, str] | None = None,
+        source_config: Mapping[str, str] | None = None,
     ) -> None:
         self.broker = broker
         self._env = env or {}
@@ -40,7 +42,7 @@ class Bench:
         self.changelog = f"alpr-{self.run_id}-dedup-last_seen-changelog"
         self.workers: list[Worker] = []
         self._folder = folder
-        broker.create(self.source, config={"max.message.bytes": str(MAX_MESSAGE_BYTES)})
+        broker.create(self.source, config={"max.message.bytes": str(MAX_MESSAGE_BYTES), **(source_config or {})})
         broker.create(self.events, config={"max.message.bytes": str(events_max_bytes)})
         broker.create(DLQ.name, partitions=DLQ.partitions, config=DLQ.config)
 
