@@ -15,6 +15,7 @@ from agents.decisions.correlation import (
     match_all,
     touched_keys,
 )
+from agents.decisions.watermarks import Watermarks
 from agents.record_headers import trace_headers
 from alert_rules.alerts import alert_key
 from alert_rules.book import RuleBook
@@ -22,7 +23,9 @@ from alert_rules.engine import Decision, Engine, Match
 from alert_rules.errors import RuleFileError
 from alert_rules.settings import rule_settings
 from schemas.codec import EventCodec
-from schemas.events import Sighting
+from schemas.errors import SchemaError
+from schemas.events import Sighting, Tick
+from schemas.record_kinds import is_of
 from schemas.topics import ALERTS, DLQ, RULES, SIGHTINGS, WATCHLISTS
 from schemas.wiring import codec
 from streams.guard import DeadLetterGuard
@@ -34,9 +37,11 @@ from tables.rule_memory import HELP, NAME, keys_between
 from telemetry import metrics
 from telemetry.log import get_logger
 
+WATERMARKS_KEY = b"watermarks"
 log = get_logger(__name__)
 app = role_app("alerts")
 rule_memory = app.run_table(NAME, partitions=SIGHTINGS.partitions, help=HELP)
+watermarks = app.run_table("watermarks", partitions=SIGHTINGS.partitions, help="How far the cameras are")
 rule_documents = app.broadcast(RULES.name)
 watchlist_entries = app.broadcast(WATCHLISTS.name)
 
@@ -50,13 +55,21 @@ class Correlator:
         codec: reads sightings, writes alerts.
         guard: keeps what cannot be handled.
         memory: table of what the rules remember.
+        watermarks: table of how far the cameras are, as the ticks of each partition said.
     """
 
     def __init__(
-        self, book: RuleBook, feed: WatchlistFeed, codec: EventCodec, guard: DeadLetterGuard, memory: RunTable
+        self,
+        book: RuleBook,
+        feed: WatchlistFeed,
+        codec: EventCodec,
+        guard: DeadLetterGuard,
+        memory: RunTable,
+        watermarks: RunTable,
     ) -> None:
         self._book = book
         self._memory = memory
+        self._watermarks = watermarks
         self._feed = feed
         self._codec = codec
         self._guard = guard
@@ -71,13 +84,30 @@ class Correlator:
         memory = MemoryOfRun(self._memory.get_many(run, touched_keys(match for _, match in matched)))
         decisions = [self._decide(engine, record, match, memory, outputs) for record, match in matched]
         self._forget(run, sightings, memory)
-        if await run.finish({self._memory: memory.changes}, outputs):
+        if await run.finish({self._memory: memory.changes, self._watermarks: self._pass_time(run)}, outputs):
             _count(decisions)
 
     async def _read(self, run: Run) -> tuple[list[tuple[Record, Sighting]], list[Output]]:
         self._codec.prepare(ALERTS, DLQ)
         self._feed.settle()
-        return self._guard.decode_run(run, lambda record: self._codec.decode_as(Sighting, record.value))
+        read, letters = self._guard.decode_run(
+            run, lambda record: self._codec.decode_as(Sighting, record.value), events_only=True
+        )
+        # a sighting that went into an older one is no pass of its own: the older one is what rules see
+        return [(record, sighting) for record, sighting in read if sighting.merged_into is None], letters
+
+    def _pass_time(self, run: Run) -> dict[bytes, bytes | None]:
+        """Take the ticks of a run: how far the cameras are, for what waits for it."""
+        ticks = [record for record in run.records if is_of(Tick, record.headers)]
+        if not ticks:
+            return {}
+        known = Watermarks.decode(self._watermarks.get_many(run, (WATERMARKS_KEY,))[WATERMARKS_KEY])
+        for record in ticks:
+            try:
+                known.take(self._codec.decode_as(Tick, record.value))
+            except SchemaError as error:
+                log.error("tick cannot be read", offset=record.offset, error=str(error))
+        return {WATERMARKS_KEY: known.encode()}
 
     def _decide(
         self, engine: Engine, record: Record, match: Match, memory: MemoryOfRun, outputs: list[Output]
@@ -145,7 +175,7 @@ def feed() -> WatchlistFeed:
 @cache
 def correlator() -> Correlator:
     """The process's correlator, made at first use."""
-    return Correlator(book, feed(), codec(), DeadLetterGuard("correlate", codec()), rule_memory)
+    return Correlator(book, feed(), codec(), DeadLetterGuard("correlate", codec()), rule_memory, watermarks)
 
 
 @watchlist_entries.on_change

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
+from schemas.clock import MICROS_PER_MS, Micros
 from tables.passes import SourcePosition
 
 TRACE_HEADERS = frozenset({"traceparent", "tracestate", "baggage"})
@@ -11,7 +12,10 @@ TRACE_HEADERS = frozenset({"traceparent", "tracestate", "baggage"})
 SOURCE_HEADER = "alpr-source"
 """``partition/offset/timestamp in ms`` of the raw record that a routed one was made of. A router that is killed sends
 the records since its last commit once more; at its new place in the log, only this tells that one from the first."""
+LATENESS_HEADER = "alpr-lateness-ms"
+"""How late reads of the camera may come, where the camera registry says; so that a replay knows what held then."""
 MAX_SOURCE_BYTES = 64
+MAX_DIGITS = 12
 _PLACE = re.compile(rb"([0-9]+)/([0-9]+)/([0-9]+)")
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -53,4 +57,17 @@ def source_of(headers: Headers) -> SourcePosition | None:
             if place is not None:
                 partition, offset, timestamp = place.groups()
                 return SourcePosition(int(partition), int(offset), int(timestamp))
+    return None
+
+
+def lateness_header(lateness_s: float) -> tuple[str, bytes]:
+    """The header that says how late a camera's reads may come."""
+    return LATENESS_HEADER, b"%d" % round(lateness_s * 1000)
+
+
+def lateness_of(headers: Headers) -> Micros | None:
+    """How late the camera's reads may come, microseconds; None where the registry did not say."""
+    for name, value in headers:
+        if name == LATENESS_HEADER and value is not None and value.isdigit() and len(value) < MAX_DIGITS:
+            return int(value) * MICROS_PER_MS
     return None

@@ -12,7 +12,7 @@ from agents.decisions.plausibility import RoutingSettings
 from agents.decisions.quick_routing import QuickRouter
 from agents.decisions.rate_caps import cap, cap_of
 from agents.decisions.routing import Routed, Routing, route
-from agents.record_headers import Placed, source_header, trace_headers
+from agents.record_headers import Placed, lateness_header, source_header, trace_headers
 from schemas.codec import EventCodec
 from schemas.events import Camera, Detection, Metric
 from schemas.topics import CAMERAS, DETECTED, DLQ, METRICS, ROUTED, VEHICLES
@@ -131,7 +131,8 @@ class Router:
                     outcome.counts["sampled"] += 1
                     continue
             place = _Place(record.partition + routed.lane * LANE_STEP, record.offset, record.timestamp)
-            outcome.outputs.append(Output(routed.topic.name, routed.key, value, None, _headers(record, place)))
+            headers = (*_headers(record, place), *self._lateness(event))
+            outcome.outputs.append(Output(routed.topic.name, routed.key, value, None, headers))
             outcome.counts[_OUTCOMES[routed.topic.name]] += 1
         if routing.ignored:
             outcome.counts["ignored"] += routing.ignored
@@ -146,6 +147,11 @@ class Router:
             return Output(topic.name, camera_id, value, None, _headers(record, record))
         routing = route(record, self._codec, self._cameras, self._settings)
         return routing, [self._value_of(routed) for routed in routing.routed]
+
+    def _lateness(self, event: Detection | Metric) -> Headers:
+        """The header that a camera with a lateness of its own gives its detections."""
+        camera = self._cameras.get(event.camera_id) if isinstance(event, Detection) else None
+        return () if camera is None or camera.lateness_s is None else (lateness_header(camera.lateness_s),)
 
     def _value_of(self, routed: Routed) -> bytes:
         value = self._codec.relabel(routed.topic, routed.value) if routed.value is not None else None

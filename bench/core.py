@@ -86,7 +86,11 @@ class Bench:
 
         keeper, passes = OutputKeeper(), MemoryTable()
         deduplicator = Deduplicator(
-            passes.as_run_table(), self.codec, DeduplicationSettings(), self._guard("deduplicate")
+            passes.as_run_table(),
+            MemoryTable().as_run_table(),
+            self.codec,
+            DeduplicationSettings(),
+            self._guard("deduplicate"),
         )
         us["deduplicate"] = self._handle(deduplicator, routed, keeper)
         sightings = log_of(SIGHTINGS.name, SIGHTINGS.partitions, keeper.outputs)
@@ -94,7 +98,7 @@ class Bench:
         keeper = OutputKeeper()
         correlator = Correlator(
             self._book, WatchlistFeed(self._book.watchlists, self.codec), self.codec, self._guard("correlate"),
-            MemoryTable().as_run_table(),
+            MemoryTable().as_run_table(), MemoryTable().as_run_table(),
         )  # fmt: skip
         us["correlate"] = self._handle(correlator, sightings, keeper)
         us["route + deduplicate + correlate"] = us["route"] + us["deduplicate"] + us["correlate"]

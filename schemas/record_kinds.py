@@ -5,13 +5,15 @@ Avro schema of its own under ``<topic>-<record name>`` (Confluent's TopicRecordN
 schema id understands them too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 KIND_HEADER = "alpr-record"
 """The first header of a record that is no event of its topic; the value is the Avro name of what it is."""
 
 Headers = Sequence[tuple[str, bytes | None]]
+AnyHeaders = Headers | Sequence[tuple[str, str | bytes | None]] | Mapping[str, str | bytes | None]
+"""As Kafka's clients give them; librdkafka's are typed for what may be sent too."""
 
 
 @cache
@@ -20,9 +22,9 @@ def kind_header(cls: type) -> tuple[str, bytes]:
     return KIND_HEADER, b"alpr." + cls.__name__.encode()
 
 
-def is_event(headers: Headers | None) -> bool:
+def is_event(headers: AnyHeaders | None) -> bool:
     """Whether a record is an event of its topic: it has no kind of its own."""
-    return not headers or headers[0][0] != KIND_HEADER
+    return not headers or next(iter(headers))[0] != KIND_HEADER
 
 
 def is_of(cls: type, headers: Headers | None) -> bool:

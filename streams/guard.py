@@ -14,6 +14,7 @@ from schemas.codec import EventCodec
 from schemas.errors import AlprError, ErrorType, Unavailable
 from schemas.events import DeadLetter, Header
 from schemas.keys import dead_letter_id
+from schemas.record_kinds import is_event
 from schemas.topics import DLQ
 from streams.run import Output, Record, Run, RunFailed, RunRevoked
 from telemetry import metrics
@@ -65,13 +66,14 @@ class DeadLetterGuard:
             outputs.append(self.dead_letter(record, error))
 
     def decode_run(
-        self, run: Run, decode: Callable[[Record], Event]
+        self, run: Run, decode: Callable[[Record], Event], *, events_only: bool = False
     ) -> tuple[list[tuple[Record, Event]], list[Output]]:
         """Decode each record of a run; what does not decode becomes a dead letter, the rest goes on.
 
         Args:
             run: the run in hand.
             decode: gives the event of a record or raises.
+            events_only: pass over clocks and ticks, undecoded (`schemas.record_kinds`).
 
         Returns:
             Records with their events, in order, and the dead letters to add to the run's outputs.
@@ -81,7 +83,10 @@ class DeadLetterGuard:
         """
         events: list[tuple[Record, Event]] = []
         letters: list[Output] = []
-        for record in run.records:
+        records = run.records
+        if events_only:
+            records = [record for record in records if is_event(record.headers)]
+        for record in records:
             try:
                 events.append((record, decode(record)))
             except (Unavailable, RunRevoked, RunFailed):

@@ -45,6 +45,11 @@ class RunLedger:
         """Whether no further run of the topic should be delivered for now."""
         return self.runs[topic] >= self.max_runs or self.bytes[topic] >= self.max_bytes
 
+    def oldest_ms(self, tp: "TP") -> int | None:
+        """Kafka timestamp of the first record of a partition that is in flight; None where nothing is."""
+        lane = self._lanes.get(tp)
+        return run_of(lane[0]).records[0].timestamp if lane else None
+
     def check_turn(self, run: Run) -> None:
         """Runs of a partition are finished in order, once.
 

@@ -30,6 +30,10 @@ class SourcePosition(NamedTuple):
     recorded_at_ms: int
 
 
+Span = tuple[Micros, Micros]
+"""Begin and end."""
+
+
 class TrackRead(NamedTuple):
     """What one detection of a track read; other detections of the track are compared with it.
 
@@ -39,6 +43,8 @@ class TrackRead(NamedTuple):
         text: normalised; empty when it could not be read.
         confidence: of the read.
         evidence: the alternatives of its characters, as `agents.decisions.track_reads` writes them.
+        first_seen_at: its begin.
+        last_seen_at: its end.
     """
 
     event_id: str
@@ -46,6 +52,13 @@ class TrackRead(NamedTuple):
     text: str
     confidence: float
     evidence: str
+    first_seen_at: Micros
+    last_seen_at: Micros
+
+    @property
+    def span(self) -> Span:
+        """Begin and end."""
+        return self.first_seen_at, self.last_seen_at
 
 
 @dataclass(slots=True)
@@ -61,7 +74,7 @@ class Pass:
         first_seen_at: begin of the pass.
         last_seen_at: end of it, so far.
         touched_at: newest event time of the camera when a read joined last; expiry counts from here.
-        folds: folded texts that were read, for finding the pass.
+        folds: folded texts that were read, and when, for finding the pass.
         tracked: what those of its detections read that have a track, newest last.
         finals: event ids of detections that are complete.
         earlies: event ids of detections whose final message is still to come.
@@ -78,7 +91,7 @@ class Pass:
     first_seen_at: Micros = 0
     last_seen_at: Micros = 0
     touched_at: Micros = 0
-    folds: list[str] = field(default_factory=list)
+    folds: dict[str, list[Span]] = field(default_factory=dict)
     tracked: list[TrackRead] = field(default_factory=list)
     finals: list[str] = field(default_factory=list)
     earlies: list[str] = field(default_factory=list)
@@ -160,6 +173,7 @@ class Pass:
         *header, sizes = json.loads(line)
         found = cls(*header)
         found.tracked = [TrackRead(*read) for read in found.tracked]
+        found.folds = {folded: [(begin, end) for begin, end in spans] for folded, spans in found.folds.items()}
         stored, start = [], 0
         for size in sizes:
             stored.append(contents[start : start + size])
@@ -314,7 +328,7 @@ class CameraPasses:
             part = rest[start : start + size]
             start += size
             part = dump(one) + b"\n" + part if version == 1 else part
-            passes.append(Pass.from_part(part if version == FORMAT else _with_reads(part), load))
+            passes.append(Pass.from_part(part if version == FORMAT else _with_times(part), load))
         known = {partition: (last, newest) for partition, (last, newest) in sources.items()}
         return cls(offset, recorded_at_ms, newest_at, known, lateness, watermark, passes, _load=load)
 
@@ -327,10 +341,12 @@ def _traits(item: Pass) -> list[tuple[str, str]]:
     return traits
 
 
-def _with_reads(part: bytes) -> bytes:
-    """A part of layout 1 or 2, whose tracks were bare ids: all that is known is that each read the pass's plate."""
+def _with_times(part: bytes) -> bytes:
+    """A part of layout 1 or 2, whose texts had no times and whose tracks no reads: all are taken to be the pass's."""
     line, _, contents = part.partition(b"\n")
     header = json.loads(line)
-    event_id, text, tracks = header[0], header[4], 9
-    header[tracks] = [TrackRead(event_id, track_id, text, 1.0, "") for track_id in header[tracks]]
+    event_id, text, span = header[0], header[4], tuple(header[5:7])
+    folds, tracks = 8, 9
+    header[folds] = {folded: [span] for folded in header[folds]}
+    header[tracks] = [TrackRead(event_id, track_id, text, 1.0, "", *span) for track_id in header[tracks]]
     return dump(header) + b"\n" + contents

@@ -37,6 +37,11 @@ class RecentPasses:
                 return found[1]
         return CameraPasses.decode(value, self._load)
 
+    def peek(self, camera: bytes, value: bytes) -> CameraPasses:
+        """The state of a table value, to look at: what is kept stays kept."""
+        found = self._kept.get(camera)
+        return found[1] if found is not None and found[0] == value else CameraPasses.decode(value, self._load)
+
     def put(self, camera: bytes, value: bytes, state: CameraPasses) -> None:
         """Keep a state that the caller no longer changes, under what it was encoded to."""
         replaced = self._kept.pop(camera, None)

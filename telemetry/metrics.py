@@ -31,7 +31,12 @@ DETECTIONS = Counter(
     "alpr_detections_total", "Raw detections by what became of them", ["outcome"]
 )  # routed, vehicle, metric, ignored, sampled, dead_letter
 CAMERA_DETECTIONS = Counter("alpr_camera_detections_total", "Valid detections by camera", ["camera_id"])
-SIGHTINGS = Counter("alpr_sightings_total", "Sightings by kind of revision", ["kind"])  # new, revised
+SIGHTINGS = Counter("alpr_sightings_total", "Sightings by kind of revision", ["kind"])  # new, revised, merged
+WATERMARK_LAG = Gauge(
+    "alpr_watermark_lag_seconds",
+    "Time since the event time up to which a partition's reads are complete",
+    ["partition"],
+)
 DUPLICATES = Counter("alpr_duplicates_total", "Detections that joined a pass that was known already")
 GATE_SIGHTINGS = Counter(
     "alpr_gate_sightings_total", "Sightings at gate cameras by what they are", ["gate"]

@@ -1,23 +1,26 @@
 """Which passes a detection belongs to, and which passes are one.
 
-Two passes are linked when their times are no further apart than the gap and
+Two detections are linked when their times are no further apart than the gap and
 
 - they have read the same text up to OCR confusables, or
-- they have detections of one track that may have read one plate (`agents.decisions.track_reads`), or
-- they have detections of one track and one of the two passes is unreadable.
+- they are of one track and may have read one plate (`agents.decisions.track_reads`), or
+- they are of one track and one of their passes is unreadable.
 
-The first two only grow as detections come, so the passes that a set of detections makes do not depend on their order:
-each pass is a class of the closure. The third is for passes that have no text at all: an unreadable detection joins one
-pass and never ties two readable ones together, because trackers jump from one vehicle to the next.
+A pass is what hangs together by links. The first two depend on nothing but the two detections, so the passes that a set
+of detections makes do not depend on their order. The third is for passes that have no text at all: an unreadable
+detection joins one pass and never ties two readable ones together, because trackers jump from one vehicle to the next.
+
+A pass keeps when it has read which text, in spans: times that are no further apart than the gap are one span, and hold
+the same links as the times themselves.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.decisions.track_reads import agree
 from schemas.clock import Micros
 from schemas.events import Detection
-from tables.passes import CameraPasses, Pass, TrackRead
+from tables.passes import CameraPasses, Pass, Span, TrackRead
 
 
 @dataclass(slots=True)
@@ -26,31 +29,24 @@ class Reach:
 
     first_seen_at: Micros
     last_seen_at: Micros
-    folds: list[str]
+    folds: dict[str, list[Span]]
     tracked: list[TrackRead]
 
     @classmethod
     def of(cls, detection: Detection, folded: str, read: TrackRead | None) -> "Reach":
         """The reach of one detection."""
-        return cls(
-            detection.first_seen_at,
-            detection.last_seen_at,
-            [folded] if folded else [],
-            [] if read is None else [read],
-        )
+        begin, end = detection.first_seen_at, detection.last_seen_at
+        return cls(begin, end, {folded: [(begin, end)]} if folded else {}, [] if read is None else [read])
 
     def extend(self, item: Pass) -> None:
         """Take in a pass."""
-        self.include(item.first_seen_at, item.last_seen_at, item.folds, item.tracked)
+        self.include(item.folds, item.tracked)
 
-    def include(
-        self, first_seen_at: Micros, last_seen_at: Micros, folds: Iterable[str], tracked: Iterable[TrackRead]
-    ) -> None:
-        """Take in the times, texts and tracks of detections."""
-        self.first_seen_at = min(self.first_seen_at, first_seen_at)
-        self.last_seen_at = max(self.last_seen_at, last_seen_at)
-        self.folds += [folded for folded in folds if folded not in self.folds]
-        self.tracked += tracked
+    def include(self, folds: Mapping[str, list[Span]], tracked: Iterable[TrackRead]) -> None:
+        """Take in the texts and tracks of detections."""
+        for folded, spans in folds.items():
+            self.folds[folded] = [*self.folds.get(folded, ()), *spans]
+        self.tracked = [*self.tracked, *tracked]
 
 
 class Membership:
@@ -70,9 +66,8 @@ class Membership:
         best: Pass | None = None
         best_rank: tuple[Micros, Micros, str] | None = None
         for item in _candidates(state, reach):
-            distance = _distance(reach, item)
-            if distance <= self._gap and item is not but and self._alike(reach, item):
-                rank = (distance, item.captured_at, item.event_id)
+            if item is not but and self._alike(reach, item):
+                rank = (_distance(reach, item), item.captured_at, item.event_id)
                 if best_rank is None or rank < best_rank:
                     best, best_rank = item, rank
                 elif rank == best_rank and item is not best and best is not None:
@@ -112,19 +107,28 @@ class Membership:
 
     def _linked(self, state: CameraPasses, reach: Reach, known: list[Pass]) -> Pass | None:
         for item in _candidates(state, reach):
-            if any(item is one for one in known) or _distance(reach, item) > self._gap:
-                continue
-            if self._alike(reach, item):
+            if not any(item is one for one in known) and self._alike(reach, item):
                 return item
         return None
 
     def _alike(self, reach: Reach, item: Pass) -> bool:
-        if any(folded in item.folds for folded in reach.folds):
-            return True
-        pairs = _of_one_track(reach.tracked, item.tracked)
+        for folded, spans in reach.folds.items():
+            others = item.folds.get(folded)
+            if others is not None and any(self._near(span, other) for span in spans for other in others):
+                return True
+        pairs = self._near_of_one_track(reach.tracked, item.tracked)
         if not reach.folds or not item.folds:
             return any(True for _ in pairs)
         return any(a.text and b.text and agree(a, b, self._least) for a, b in pairs)
+
+    def _near(self, a: Span, b: Span) -> bool:
+        return a[0] - b[1] <= self._gap and b[0] - a[1] <= self._gap
+
+    def _near_of_one_track(self, a: list[TrackRead], b: list[TrackRead]) -> Iterator[tuple[TrackRead, TrackRead]]:
+        for one in a:
+            for other in b:
+                if one.track_id == other.track_id and self._near(one.span, other.span):
+                    yield one, other
 
 
 def _candidates(state: CameraPasses, reach: Reach) -> Iterator[Pass]:
@@ -134,9 +138,17 @@ def _candidates(state: CameraPasses, reach: Reach) -> Iterator[Pass]:
         yield from state.with_track(read.track_id)
 
 
-def _of_one_track(a: Iterable[TrackRead], b: list[TrackRead]) -> Iterator[tuple[TrackRead, TrackRead]]:
-    return ((one, other) for one in a for other in b if one.track_id == other.track_id)
-
-
 def _distance(reach: Reach, item: Pass) -> Micros:
     return max(0, reach.first_seen_at - item.last_seen_at, item.first_seen_at - reach.last_seen_at)
+
+
+def with_span(spans: Iterable[Span], added: Span, gap: Micros) -> list[Span]:
+    """Spans with one more: those that are no further apart than the gap become one."""
+    begin, end = added
+    apart = []
+    for span in spans:
+        if span[0] - end <= gap and begin - span[1] <= gap:
+            begin, end = min(begin, span[0]), max(end, span[1])
+        else:
+            apart.append(span)
+    return [*apart, (begin, end)]

@@ -16,9 +16,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agents.decisions.pass_contents import contents_of, identity, total
-from agents.decisions.pass_membership import Membership, Reach
+from agents.decisions.pass_membership import Membership, Reach, with_span
 from agents.decisions.pass_revisions import is_due, progress, revise
 from agents.decisions.pass_settings import DeduplicationSettings
+from agents.decisions.ticks import CameraTime, Timetable
 from agents.decisions.track_reads import track_read
 from schemas.clock import MICROS_PER_S, Micros
 from schemas.events import Detection, Sighting
@@ -55,7 +56,7 @@ class PassKeeper:
     def __init__(self, settings: DeduplicationSettings) -> None:
         self.settings = settings
         self._gap = int(settings.gap_s * MICROS_PER_S)
-        self._lateness = int(settings.lateness_s * MICROS_PER_S)
+        self.lateness = int(settings.lateness_s * MICROS_PER_S)
         self._early_hold = max(self._gap, int(settings.early_hold_s * MICROS_PER_S))
         self._reopen_hold = int(settings.reopen_hold_s * MICROS_PER_S)
         self._membership = Membership(self._gap, settings.track_likelihood)
@@ -110,6 +111,7 @@ class PassKeeper:
             for item in (found, *merging):
                 item.load()
         state.advance(offset, recorded_at_ms, source)
+        state.watermark = self.watermark(state, clock)  # by the lateness so far: more of it does not turn time back
         state.lateness = lateness
         state.newest_at = max(state.newest_at, detection.captured_at)
         watermark = self.watermark(state, clock)
@@ -127,33 +129,43 @@ class PassKeeper:
         others = [item for item in (found, *merging) if item is not joined]
         withdrawn = self._merge(state, joined, others, contents, watermark) if others else []
         if not is_done:
-            sightings += self._join(joined, detection, contents, read, watermark, is_merged=bool(others))
+            sightings += self._join(joined, detection, contents, folded, read, watermark, is_merged=bool(others))
         sightings += withdrawn
         joined.touch(state.newest_at)
         state.enter(joined)
         self._set_ends(state, joined)
-        sightings += self._close(state)
+        sightings += self._close(state, watermark)
         return Admission(tuple(sightings), joined=known, merged=len(withdrawn))
 
     def watermark(self, state: CameraPasses, clock: Micros) -> Micros:
         """Event time up to which the reads of a camera are complete, now that the log's clock says so."""
         return max(state.watermark, max(state.newest_at, clock) - self._lateness_of(state))
 
-    def settle(self, state: CameraPasses, clock: Micros) -> tuple[Sighting, ...]:
+    def settle(self, state: CameraPasses, clock: Micros) -> tuple[tuple[Sighting, ...], bool]:
         """Let an idle camera's time go on: send what its passes hold back, forget what nobody will ask for again.
 
         A pass that has settled is still found by the reads of its gap: the camera forgets it when its own reads are
         past it, or long after (`reopen_hold_s`).
-        """
-        state.watermark = self.watermark(state, clock)
-        return tuple(self._close(state))
 
-    def due_at(self, state: CameraPasses) -> Micros | None:
-        """Clock at which `settle` has something to do; None without passes."""
-        if not state.passes:
-            return None
-        ends = [item.settles_at if item.unsent else item.ends_at + self._reopen_hold for item in self._ended(state)]
-        return min(ends) + self._lateness_of(state)
+        Returns:
+            Revisions, and whether the state has changed.
+        """
+        before = len(state.passes)
+        sightings = tuple(self._close(state, self.watermark(state, clock)))
+        return sightings, bool(sightings) or len(state.passes) < before
+
+    def _due_at(self, state: CameraPasses) -> Micros:
+        """Clock before which `settle` has nothing to do."""
+        self._know_ends(state)
+        assert state.ends_at is not None
+        assert state.settles_at is not None
+        return min(state.settles_at, state.ends_at + self._reopen_hold) + self._lateness_of(state)
+
+    def note(self, timetable: Timetable, camera_id: str, state: CameraPasses) -> None:
+        """Tell a timetable how far a camera is, and when it has something to settle."""
+        timetable.cameras[camera_id] = CameraTime(
+            state.newest_at, self._lateness_of(state), state.watermark, self._due_at(state)
+        )
 
     # -- contents
 
@@ -163,7 +175,7 @@ class PassKeeper:
         """What the others of a pass add up to, where a detection of it has turned out to be another vehicle."""
         if len(home.earlies) + len(home.finals) < 2 or detection.event_id not in home.earlies:
             return None
-        if not folded or home.folds == [folded]:
+        if not folded or list(home.folds) == [folded]:
             return None
         early = {name: contents for name, contents in home.early.items() if name != detection.event_id}
         others = _sum(home.settled, early)
@@ -173,14 +185,14 @@ class PassKeeper:
 
     def _reach_out(self, reach: Reach, home: Pass, detection: Detection, folded: str) -> None:
         """Take in what a pass has without the early message that a detection replaces: that ties nothing any more."""
-        if detection.event_id not in home.earlies or home.folds == [folded]:
+        if detection.event_id not in home.earlies or list(home.folds) == [folded]:
             reach.extend(home)
             return
         early = {name: contents for name, contents in home.early.items() if name != detection.event_id}
         others = _sum(home.settled, early)
         if others is not None:
             read = [one for one in home.tracked if one.event_id != detection.event_id]
-            reach.include(others.first_seen_at, others.last_seen_at, others.folds, read)
+            reach.include({name: home.folds[name] for name in others.folds}, read)
 
     def _leave(
         self, state: CameraPasses, home: Pass, detection: Detection, rest: tuple[Contents | None, dict[str, Contents]]
@@ -201,11 +213,12 @@ class PassKeeper:
                 finals=home.finals, touched_at=home.touched_at,
             )  # fmt: skip
             state.open(part)
-            home.finals, home.tracked, home.folds, home.earlies = [], [], [], []
-            home.set_contents(None, {})
         part.earlies = list(rest[1])
         part.tracked = [read for read in home.tracked if read.event_id != leaver]
-        part.folds = list(others.folds)
+        part.folds = {folded: home.folds[folded] for folded in others.folds}
+        if part is not home:
+            home.finals, home.tracked, home.folds, home.earlies = [], [], {}, []
+            home.set_contents(None, {})
         part.first_seen_at, part.last_seen_at = others.first_seen_at, others.last_seen_at
         part.set_contents(*rest, others)
         sighting = revise(part, others, identity(others), state.watermark)
@@ -228,6 +241,9 @@ class PassKeeper:
         for item in others:
             into.finals += item.finals
             into.tracked = [*into.tracked, *item.tracked]
+            for folded, spans in item.folds.items():
+                for span in spans:
+                    into.folds[folded] = with_span(into.folds.get(folded, ()), span, self._gap)
             into.touched_at = max(into.touched_at, item.touched_at)
         into.earlies = list(early)
         into.set_contents(total(settled) if settled else None, early)
@@ -239,6 +255,7 @@ class PassKeeper:
         item: Pass,
         detection: Detection,
         contents: Contents,
+        read_as: str,
         read: TrackRead | None,
         watermark: Micros,
         is_merged: bool,
@@ -260,7 +277,11 @@ class PassKeeper:
         after = _sum(settled, early)
         assert after is not None
         item.set_contents(settled, early, after)
-        item.folds = list(after.folds)
+        if read_as:
+            span = (detection.first_seen_at, detection.last_seen_at)
+            item.folds[read_as] = with_span(item.folds.get(read_as, ()), span, self._gap)
+        if len(item.folds) > len(after.folds):
+            item.folds = {folded: spans for folded, spans in item.folds.items() if folded in after.folds}
         item.first_seen_at, item.last_seen_at = after.first_seen_at, after.last_seen_at
         item.unsent = True
         found = identity(after)
@@ -280,7 +301,7 @@ class PassKeeper:
 
     # -- the end of passes
 
-    def _close(self, state: CameraPasses) -> list[Sighting]:
+    def _close(self, state: CameraPasses, settled: Micros) -> list[Sighting]:
         """Send what passes hold back that no read in time can join; forget those that the camera's reads have passed.
 
         A read that is in time begins no earlier than `lateness` before the newest one. So a pass has to be kept until
@@ -288,10 +309,9 @@ class PassKeeper:
         later than that is a pass of its own.
         """
         passed = state.newest_at - self._lateness_of(state)
-        settled = state.watermark
-        if state.ends_at is None or state.settles_at is None:
-            self._ended(state)
-            state.ends_at = state.settles_at = 0
+        self._know_ends(state)
+        assert state.ends_at is not None
+        assert state.settles_at is not None
         forgotten = settled - self._reopen_hold
         is_due = state.ends_at < max(passed, forgotten) or state.settles_at < settled
         if not is_due and len(state.passes) <= self.settings.max_passes:
@@ -312,8 +332,7 @@ class PassKeeper:
             item.touch(item.touched_at)
         if gone:
             state.drop(gone)
-        state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
-        state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
+        _bound(state)
         return sightings
 
     def _set_ends(self, state: CameraPasses, item: Pass) -> None:
@@ -328,19 +347,25 @@ class PassKeeper:
         item.settles_at = last + self._gap
         item.ends_at = last + (self._early_hold if item.earlies else self._gap)
 
-    def _ended(self, state: CameraPasses) -> list[Pass]:
-        """The passes with their ends; a state that comes from the table does not know them yet."""
+    def _know_ends(self, state: CameraPasses) -> None:
+        """Work out the ends of a state that comes from the table."""
         if state.ends_at is None:
             for item in state.passes:
                 self._set_end(state, item)
-        return state.passes
+            _bound(state)
 
     def _lateness_of(self, state: CameraPasses) -> Micros:
-        return self._lateness if state.lateness is None else state.lateness
+        return self.lateness if state.lateness is None else state.lateness
 
 
-NEVER = 2**63 - 1
+NEVER = 2**62
 """Later than any event time."""
+
+
+def _bound(state: CameraPasses) -> None:
+    """Note when the first pass ends, and when the first one with something unsent settles."""
+    state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
+    state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
 
 
 def _age(item: Pass) -> tuple[Micros, str]:

@@ -221,7 +221,8 @@ class _Known:
 
     Attributes:
         camera: the entry that this is of; None for a camera that is not registered.
-        is_plain: whether its detections may be decided here: those of a capped camera are counted.
+        is_plain: whether its detections may be decided here: those of a capped camera are counted, those of one with
+            a lateness of its own say so.
         site_id: the optional site. `location` and `direction` alike.
         zone: entry of `Detection.extras`.
     """
@@ -241,7 +242,7 @@ class _Known:
         place = camera.location
         return cls(
             camera,
-            is_plain=cap_of(camera) is None,
+            is_plain=cap_of(camera) is None and camera.lateness_s is None,
             site_id=None if camera.site_id is None else _optional(camera.site_id),
             location=None if place is None else b"\x02" + _LOCATION.pack(place.lat, place.lon),
             direction=None if camera.direction is None else _optional(camera.direction),

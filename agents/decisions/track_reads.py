@@ -19,9 +19,18 @@ def track_read(detection: Detection) -> TrackRead | None:
     if detection.track_id is None:
         return None
     plate = detection.plate
-    if plate is None or not plate.normalized_text:
-        return TrackRead(detection.event_id, detection.track_id, "", 0.0, "")
-    return TrackRead(detection.event_id, detection.track_id, plate.normalized_text, plate.confidence, _evidence(plate))
+    text, confidence, evidence = "", 0.0, ""
+    if plate is not None and plate.normalized_text:
+        text, confidence, evidence = plate.normalized_text, plate.confidence, _evidence(plate)
+    return TrackRead(
+        detection.event_id,
+        detection.track_id,
+        text,
+        confidence,
+        evidence,
+        detection.first_seen_at,
+        detection.last_seen_at,
+    )
 
 
 def agree(a: TrackRead, b: TrackRead, least: float) -> bool:

@@ -69,7 +69,9 @@ class Delivery(Generic[Event]):
         if not self._prepared:
             self._guard.prepare()
             self._prepared = True
-        events, letters = self._guard.decode_run(run, lambda record: self._codec.decode(self._topic, record.value))
+        events, letters = self._guard.decode_run(
+            run, lambda record: self._codec.decode(self._topic, record.value), events_only=True
+        )
         if self._topic is not DLQ:
             return events, letters
         if letters:

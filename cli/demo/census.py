@@ -18,6 +18,7 @@ from schemas.codec import EventCodec
 from schemas.endpoints import Endpoints
 from schemas.errors import SchemaError
 from schemas.json_form import detection_from_json, looks_like_json
+from schemas.record_kinds import is_event
 from schemas.topics import Topic
 
 GROUP = "alpr-demo-census"
@@ -97,7 +98,8 @@ def read_topic(endpoints: Endpoints, topic: Topic, codec: EventCodec, timeout_s:
                 raise CommandError(f"{topic.name}: {fault.str()}")
             partition, offset = message.partition(), message.offset()
             assert partition is not None and offset is not None  # always set on a record without an error
-            yield Recorded(_decode(topic, message.value() or b"", codec), message.timestamp()[1] * 1000)
+            if is_event(message.headers()):
+                yield Recorded(_decode(topic, message.value() or b"", codec), message.timestamp()[1] * 1000)
             if offset + 1 >= ends[partition]:
                 left.discard(partition)
     except KafkaException as error:

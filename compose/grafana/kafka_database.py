@@ -95,6 +95,15 @@ def kafka_and_database() -> dashboard.Dashboard:
         )
         .with_panel(
             lines(
+                "Watermark lag by partition",
+                {"{{partition}}": "max by (partition) (alpr_watermark_lag_seconds)"},
+                "Age of the event time to which a partition's detections are complete: the lateness of its slowest "
+                "camera, and more while raw detections wait.",
+                unit="s",
+            )
+        )
+        .with_panel(
+            lines(
                 "Waiting in the worker",
                 {
                     "outputs, {{role}}": "sum by (role) (alpr_stream_unacknowledged_outputs)",

@@ -34,9 +34,11 @@ class FakeTable:
         """As `RunTable.get_many`."""
         return {key: self.values.get(key) for key in keys}
 
-    def scan(self, _run: Run, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, _run: Run, start: bytes, stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """As `RunTable.scan`."""
-        return iter([(key, self.values[key]) for key in sorted(self.values) if start <= key < stop])
+        return iter(
+            [(key, self.values[key]) for key in sorted(self.values) if start <= key and (stop is None or key < stop)]
+        )
 
     def apply(self, changes: Mapping[bytes, bytes | None]) -> None:
         """What a finished run changed."""

@@ -99,11 +99,11 @@ def passes_of(log: Sequence[Detection], clock_every: int = 0) -> tuple[list[Cont
     for offset, item in enumerate(log):
         if clock_every and offset % clock_every == 0:
             clock = T0 + 1000 * SECOND
-            sightings += keeper.settle(state, clock)
+            sightings += keeper.settle(state, clock)[0]
         sightings += keeper.admit(
             state, item, value=value_of(item), offset=offset, recorded_at_ms=offset, clock=clock
         ).sightings
-    sightings += keeper.settle(state, T0 + 2000 * SECOND)
+    sightings += keeper.settle(state, T0 + 2000 * SECOND)[0]
     last = {sighting.event_id: sighting for sighting in sightings}
     return sorted(content_of(one) for one in last.values() if one.merged_into is None), sightings
 
@@ -130,16 +130,13 @@ def closure(log: Sequence[Detection]) -> list[set[str]]:
 
 
 def linked(a: list[Detection], b: list[Detection]) -> bool:
-    """Whether two groups are one pass: near in time, and two of their reads may be of one plate."""
-    begins, ends = max(a, b, key=first_of), min(a, b, key=first_of)
-    if first_of(begins) - max(item.last_seen_at for item in ends) > GAP_S * SECOND:
-        return False
-    return any(may_be_one(x, y) for x in a for y in b)
+    """Whether two groups are one pass: two of their reads are near in time and may be of one plate."""
+    return any(may_be_one(x, y) for x in a for y in b if are_near(x, y))
 
 
-def first_of(group: list[Detection]) -> int:
-    """Begin of a group."""
-    return min(item.first_seen_at for item in group)
+def are_near(a: Detection, b: Detection) -> bool:
+    """Whether two detections are no further apart than the gap."""
+    return max(a.first_seen_at - b.last_seen_at, b.first_seen_at - a.last_seen_at) <= GAP_S * SECOND
 
 
 def may_be_one(a: Detection, b: Detection) -> bool:

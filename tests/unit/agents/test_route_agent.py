@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import REGISTRY
 
 from agents.decisions.plausibility import RoutingSettings
-from agents.record_headers import source_of
+from agents.record_headers import LATENESS_HEADER, lateness_of, source_of
 from agents.route import MAX_CAMERA_LABELS, OTHER_CAMERAS, Router
 from schemas.clock import to_iso
 from schemas.codec import EventCodec
@@ -226,3 +226,18 @@ async def test_measurement_is_keyed_and_counted() -> None:
     await router(codec).handle(make_run([FakeRecord(value, key=None)], keeper))
     assert [(output.topic, output.key) for output in keeper.outputs] == [(METRICS.name, b"gate")]
     assert counted("metric") == before + 1
+
+
+async def test_lateness_of_the_registry_goes_with_the_detection() -> None:
+    """What held when it was routed holds at every replay; a camera without one says nothing."""
+    codec = EventCodec(MemoryRegistry())
+    keeper = Keeper()
+    late = replace(detection("e2"), camera_id="late")
+    records = [FakeRecord(codec.encode(DETECTED, item), offset) for offset, item in enumerate((detection("e1"), late))]
+    cameras = {"gate": Camera(camera_id="gate"), "late": Camera(camera_id="late", lateness_s=90.5)}
+    await router(codec, cameras).handle(make_run(records, keeper))
+    assert [(output.key, lateness_of(output.headers)) for output in keeper.outputs] == [
+        (b"gate", None),
+        (b"late", 90_500_000),
+    ]
+    assert [lateness_of(((LATENESS_HEADER, value),)) for value in (None, b"", b"-1", b"x", b"9" * 12)] == [None] * 5

@@ -49,6 +49,7 @@ def layout_2(value: bytes) -> bytes:
         line, _, stored = rest[:size].partition(b"\n")
         rest = rest[size:]
         header = json.loads(line)
+        header[8] = list(header[8])
         header[9] = [read[1] for read in header[9]]
         parts.append(json.dumps(header).encode() + b"\n" + stored)
     return json.dumps([2, *fields[1:], list(map(len, parts))]).encode() + b"\n" + b"".join(parts)
@@ -75,9 +76,9 @@ def test_value_of_versions_before_is_read(older: Callable[[bytes], bytes]) -> No
     found = CameraPasses.decode(older(state.encode()), loader(read))
     assert (found.offset, found.newest_at, found.watermark) == (state.offset, state.newest_at, 0)
     for mine, theirs in zip(found.passes, state.passes, strict=True):
-        assert (mine.event_id, mine.folds, mine.finals, mine.total or mine.settled) == (
+        assert (mine.event_id, set(mine.folds), mine.finals, mine.total or mine.settled) == (
             theirs.event_id,
-            theirs.folds,
+            set(theirs.folds),
             theirs.finals,
             theirs.settled,
         )
@@ -152,7 +153,7 @@ async def test_run_that_was_not_kept_is_decided_again_from_the_table() -> None:
     """The deduplicator's memory of a revoked run does not count."""
     table = FakeTable()
     guard = DeadLetterGuard("deduplicate", CODEC, now=lambda: T0)
-    agent = Deduplicator(table.as_run_table(), CODEC, DeduplicationSettings(), guard)
+    agent = Deduplicator(table.as_run_table(), FakeTable().as_run_table(), CODEC, DeduplicationSettings(), guard)
     records = [
         FakeRecord(value_of(item), offset, topic="alpr.plates.routed", timestamp=offset)
         for offset, item in enumerate(LOG)

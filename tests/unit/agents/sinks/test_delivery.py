@@ -10,7 +10,8 @@ from agents.sinks.delivery import Delivery
 from agents.sinks.measured import MeasuredSink
 from agents.sinks.port import Rejection
 from schemas.errors import SinkRejected, SinkUnavailable
-from schemas.events import DeadLetter, Sighting
+from schemas.events import DeadLetter, Sighting, Tick
+from schemas.record_kinds import kind_header
 from schemas.topics import DLQ, SIGHTINGS
 from streams.run import RunRevoked
 from telemetry import metrics
@@ -53,6 +54,17 @@ async def test_bad_bytes_and_refused_records_become_dead_letters() -> None:
     assert letters[0].error_type == "SCHEMA_VALIDATION"
     assert letters[2].value == refused
     assert (letters[2].agent, letters[2].topic, letters[2].message) == ("indexer", SIGHTINGS.name, "a bad camera")
+
+
+async def test_ticks_among_sightings_are_passed_over() -> None:
+    """They are neither written nor dead letters, and are not decoded."""
+    work, sink = bench(), MemorySink()
+    run = work.run(SIGHTINGS, [sighting("a"), b"no sighting"])
+    tick = replace(run.records[1], headers=(kind_header(Tick),))  # type: ignore[type-var]  # a fake record
+    run.records = [run.records[0], tick]
+    await Delivery("indexer", SIGHTINGS, sink, work.codec).handle(run)
+    assert sink.rows.keys() == {"a"}
+    assert outputs(run) == []
 
 
 async def test_run_of_bad_bytes_alone_needs_no_store() -> None:
