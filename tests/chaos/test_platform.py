@@ -40,7 +40,7 @@ def sightings(scenario: PlatformScenario) -> int:
     return scenario.platform.broker.end(SIGHTINGS.name)
 
 
-def goes_on(scenario: PlatformScenario, records: int = 300) -> None:
+def goes_on(scenario: PlatformScenario, records: int = 200) -> None:
     """Wait until so many more sightings have been sent."""
     goal = sightings(scenario) + records
     until(lambda: sightings(scenario) >= goal, f"{records} more sightings", 120, 0.2)
@@ -49,7 +49,7 @@ def goes_on(scenario: PlatformScenario, records: int = 300) -> None:
 def test_kill_9_with_stores(scenario: PlatformScenario, held: Held) -> None:
     """SIGKILL with the state kept, twice, and wiped: topics, tables and both stores are exact."""
     worker = scenario.worker(STORE_ROLES)
-    with scenario.traffic(per_s=500):
+    with scenario.traffic(per_s=300):
         for wipe in (False, False, True):
             goes_on(scenario)
             worker.kill()
@@ -65,7 +65,7 @@ def test_a_broker_stops_and_starts(scenario: PlatformScenario, stack: Any, held:
     """Kafka is away for some seconds while detections come in: all roles live through it."""
     worker = scenario.worker(STORE_ROLES)
     worker.wait_until_ready()
-    with scenario.traffic(per_s=500):
+    with scenario.traffic(per_s=300):
         goes_on(scenario)
         stack.stop("kafka")
         time.sleep(5)
@@ -79,7 +79,7 @@ def test_a_registry_that_is_away(scenario: PlatformScenario, stack: Any, held: H
     """Without the registry at the start nothing is taken for bad; in the middle nobody misses it."""
     stack.kill("schema-registry")
     worker = scenario.worker()
-    with scenario.traffic(per_s=500):
+    with scenario.traffic(per_s=300):
         until(lambda: "unavailable" in worker.log.read_text(), "the wait for the registry")
         stack.start("schema-registry")
         goes_on(scenario)  # both agents have their schemas
@@ -94,7 +94,7 @@ def test_a_registry_that_is_away(scenario: PlatformScenario, stack: Any, held: H
 def test_workers_join_and_leave(scenario: PlatformScenario, held: Held) -> None:
     """Two workers, a third that joins and leaves by SIGTERM, and another that joins and is killed."""
     first, second = scenario.worker(), scenario.worker()
-    with scenario.traffic(per_s=500):
+    with scenario.traffic(per_s=300):
         for worker in (first, second):
             until(worker.is_ready_for_partitions, "partitions")
         goes_on(scenario)
@@ -114,12 +114,12 @@ def test_a_store_that_stands_still(scenario: PlatformScenario, stack: Any, held:
     """TimescaleDB answers nothing for some seconds: the core goes on, and the rows come when it is back."""
     worker = scenario.worker(STORE_ROLES)
     worker.wait_until_ready()
-    with scenario.traffic(per_s=500):
+    with scenario.traffic(per_s=300):
         goes_on(scenario)
         server = server_on(stack.timescale_dsn)
         server.send_signal(signal.SIGSTOP)
         try:
-            goes_on(scenario, 1_000)
+            goes_on(scenario, 600)
         finally:
             server.send_signal(signal.SIGCONT)
     scenario.wait_done(worker, roles=ROLES)
