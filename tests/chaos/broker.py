@@ -86,17 +86,21 @@ class Broker:
 
     def committed(self, group: str, topic: str) -> int:
         """Committed offsets of a group, summed over the partitions."""
+        return sum(self.committed_offsets(group, topic).values())
+
+    def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
+        """Committed offsets of a group by partition; 0 where nothing is committed."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "log_level": 2, "group.id": group})
         try:
             partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
             tps = [TopicPartition(topic, partition) for partition in partitions]
-            return until(lambda: self._committed(consumer, tps), "an answer of the coordinator", 15)[0]
+            return until(lambda: self._committed(consumer, tps), "an answer of the coordinator", 60)
         finally:
             consumer.close()
 
     @staticmethod
-    def _committed(consumer: Consumer, tps: list[TopicPartition]) -> list[int]:
+    def _committed(consumer: Consumer, tps: list[TopicPartition]) -> dict[int, int]:
         try:
-            return [sum(max(0, tp.offset) for tp in consumer.committed(tps, timeout=10))]
+            return {tp.partition: max(0, tp.offset) for tp in consumer.committed(tps, timeout=10)}
         except KafkaException:  # a new group's coordinator is still loading
-            return []
+            return {}

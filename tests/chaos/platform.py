@@ -35,8 +35,7 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.waiting import until
 from tests.chaos.worker import REPOSITORY, Worker
 
-HOUR_US = 3_600_000_000
-CAMERAS = 40
+CAMERAS = 200
 Raw = tuple[bytes, bytes]
 """Key and value of a raw detection."""
 STORE_ROLES = "core,timescale,opensearch"
@@ -49,14 +48,21 @@ class Log:
         self._broker = broker
         self._next: dict[str, dict[int, int]] = defaultdict(dict)
 
-    def new(self, topic: str) -> list[Message]:
-        """Records that came since the last time."""
-        messages = self._broker.drain(topic, self._next[topic])
-        for message in messages:
+    def new(self, topic: str, until: dict[int, int] | None = None) -> list[Message]:
+        """Records that came since the last time.
+
+        Args:
+            topic: name.
+            until: offsets by partition before which to end; what is behind them is for the next time.
+        """
+        messages = []
+        for message in self._broker.drain(topic, self._next[topic]):
             partition, offset = message.partition(), message.offset()
             assert partition is not None
             assert offset is not None
-            self._next[topic][partition] = offset + 1
+            if until is None or offset < until.get(partition, 0):
+                self._next[topic][partition] = offset + 1
+                messages.append(message)
         return messages
 
 
@@ -110,9 +116,14 @@ class PlatformScenario:
             if worker.is_alive:
                 worker.kill()
 
-    def detections(self) -> Iterator[Raw]:
-        """Raw detections of this scenario's cameras, as the edge sends them; more than any scenario needs."""
-        scene = Scene(cameras=CAMERAS, detections=1_000_000, every_s=3.0, start_us=now_us() - HOUR_US)
+    def detections(self, per_s: int) -> Iterator[Raw]:
+        """Raw detections of this scenario's cameras, as the edge sends them; more than any scenario needs.
+
+        Args:
+            per_s: how many a second of event time, from now on.
+        """
+        every_s = 2.2 * CAMERAS / per_s  # a vehicle is 2.2 detections
+        scene = Scene(cameras=CAMERAS, detections=1_000_000, every_s=every_s, start_us=now_us())
         for item in stream(scene, seed=int(self.mark[1:], 16)):
             camera_id = f"{self.mark}-{item.camera_id}"
             own = replace(item, camera_id=camera_id, event_id=f"{self.mark}-{item.event_id}")
@@ -121,7 +132,7 @@ class PlatformScenario:
     @contextmanager
     def traffic(self, per_s: int) -> Iterator[None]:
         """Feed detections at a steady rate for as long as the body runs; ends when Kafka has acknowledged them all."""
-        feeder = Feeder(self.platform.broker.bootstrap, self.detections(), per_s)
+        feeder = Feeder(self.platform.broker.bootstrap, self.detections(per_s), per_s)
         feeder.start()
         try:
             yield
@@ -188,7 +199,8 @@ class PlatformScenario:
             "raw detections", self.sent, sum((one.key() or b"").startswith(self.mark.encode()) for one in raw)
         )
         offline.apply(DETECTED.name, raw)
-        routed = log.new(ROUTED.name)
+        # a clock that was written when the worker ended is not handled yet: the tables are those of the commit
+        routed = log.new(ROUTED.name, self.platform.broker.committed_offsets("alpr-core", ROUTED.name))
         offline.apply(ROUTED.name, routed)
         for topic, found in ((ROUTED, routed), (SIGHTINGS, log.new(SIGHTINGS.name))):
             expected = {(out.key, out.value) for out in offline.outputs[topic.name] if is_event(out.headers)}
