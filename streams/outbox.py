@@ -135,7 +135,7 @@ class Outbox(ABC):
 
     @abstractmethod
     async def _send(self, parcel: Parcel, limit: int) -> None:
-        """Give up to `limit` records of the parcel to the client, calling `_sent` for each that it took.
+        """Give up to `limit` records of the parcel to the client; count those that it took as `_sent` does.
 
         A record that the client refuses for good (too large, unknown topic) goes to `fail`; the call returns.
         """

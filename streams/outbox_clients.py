@@ -1,13 +1,13 @@
 """The two clients that an outbox can send through: librdkafka (the default) and Faust's own aiokafka producer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it ships no types
 from confluent_kafka import KafkaException, Producer
 
-from streams.outbox import Outbox, Parcel
+from streams.outbox import Outbox, Parcel, Ticket
 
 
 class DeliveryRefused(Exception):
@@ -60,23 +60,43 @@ class ConfluentOutbox(Outbox):
         if self._client is None:
             self.fail(DeliveryRefused("the producer is stopped"))
             return
-        produce = self._client.produce
-
-        def delivered(error: Any, message: Any) -> None:
-            self._acknowledged(parcel, error and DeliveryRefused(str(error)), message.partition(), message.offset())
-
         try:
-            for _ in range(min(limit, len(parcel.records))):
-                topic, key, value, partition, headers = parcel.records[0]
-                produce(
-                    topic, value, key, -1 if partition is None else partition, on_delivery=delivered,
-                    headers=list(headers) if headers else None,
-                )  # fmt: skip
-                self._sent(parcel)
+            self._produce(self._client.produce, parcel, limit)
         except BufferError:  # librdkafka's queue is full: the rest of the parcel stays where it is
             await asyncio.sleep(0.01)
         except KafkaException as error:
             self.fail(error)
+
+    def _produce(self, produce: Callable[..., None], parcel: Parcel, limit: int) -> None:
+        """The hot loop. Callbacks run in `_serve` only, so counting at its end is early enough."""
+        records, taken = parcel.records, 0
+        on_delivery = self._with_offset(parcel) if parcel.on_offset is not None else self._without_offset(parcel.ticket)
+        try:
+            for _ in range(min(limit, len(records))):
+                topic, key, value, partition, headers = records[0]
+                produce(
+                    topic, value, key, -1 if partition is None else partition, on_delivery,
+                    headers=list(headers) if headers else None,
+                )  # fmt: skip
+                records.popleft()
+                taken += 1
+        finally:
+            self.with_client += taken
+
+    def _with_offset(self, parcel: Parcel) -> Callable[[Any, Any], None]:
+        def delivered(error: Any, message: Any) -> None:
+            self._acknowledged(parcel, error and DeliveryRefused(str(error)), message.partition(), message.offset())
+
+        return delivered
+
+    def _without_offset(self, ticket: Ticket) -> Callable[[Any, Any], None]:
+        def delivered(error: Any, _message: Any) -> None:
+            self.with_client -= 1
+            ticket.open -= 1
+            if error is not None:
+                self.fail(DeliveryRefused(str(error)))
+
+        return delivered
 
     def _serve(self) -> None:
         if self._client is not None:

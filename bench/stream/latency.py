@@ -70,7 +70,8 @@ def run_latency(
             time.sleep(0.05)
         latencies = sorted(ms for sent_ns, ms in receiver.received if began_ns <= sent_ns < ended_ns)
         if len(receiver.received) != sender.new:
-            raise BenchFailed(f"{engine.name} made {len(receiver.received)} events of {sender.new}:\n{worker.tail()}")
+            made, ids = len(receiver.received), len(set(receiver.event_ids))
+            raise BenchFailed(f"{engine.name} made {made} events ({ids} ids) of {sender.new}:\n{worker.tail()}")
         return Latency(
             p50_ms=_quantile(latencies, 0.5),
             p99_ms=_quantile(latencies, 0.99),
@@ -139,6 +140,7 @@ class Receiver:
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self.received: list[tuple[int, float]] = []
+        self.event_ids: list[str] = []
         self._stopping = threading.Event()
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap, "group.id": "bench", "fetch.wait.max.ms": 100, "fetch.queue.backoff.ms": 2}
@@ -153,7 +155,9 @@ class Receiver:
             if message is None or message.error():
                 continue
             now_ns = time.monotonic_ns()
-            sent_ns = int(decode_event(message.value() or b"")["image_key"])
+            event = decode_event(message.value() or b"")
+            sent_ns = int(event["image_key"])
+            self.event_ids.append(event["event_id"])
             self.received.append((sent_ns, (now_ns - sent_ns) / 1e6))
 
     def stop(self) -> None:
