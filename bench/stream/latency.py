@@ -71,7 +71,7 @@ def run_latency(
         latencies = sorted(ms for sent_ns, ms in receiver.received if began_ns <= sent_ns < ended_ns)
         if len(receiver.received) != sender.new:
             made, ids = len(receiver.received), len(set(receiver.event_ids))
-            raise BenchFailed(f"{engine.name} made {made} events ({ids} ids) of {sender.new}:\n{worker.tail()}")
+            raise BenchFailed(f"{engine.name} made {made} events ({ids} different) of {sender.new}:\n{worker.tail()}")
         return Latency(
             p50_ms=_quantile(latencies, 0.5),
             p99_ms=_quantile(latencies, 0.99),
@@ -105,7 +105,8 @@ class Sender:
         )
 
     def send_for(self, seconds: float) -> None:
-        """Send for so long."""
+        """Send for so long. Vehicles of an earlier call do not come again: their passes may be over."""
+        self._recent.clear()
         began, first = time.monotonic(), self._number
         while (elapsed := time.monotonic() - began) < seconds:
             while self._number - first < elapsed * self._rate_per_s:
