@@ -100,6 +100,7 @@ def kafka_and_database() -> dashboard.Dashboard:
                 "Age of the event time to which a partition's detections are complete: the lateness of its slowest "
                 "camera, and more while raw detections wait.",
                 unit="s",
+                width=24,
             )
         )
         .with_panel(
