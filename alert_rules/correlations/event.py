@@ -1,10 +1,14 @@
-"""A sighting as correlations keep it: what operators, proofs and messages need, small enough to wait in a table."""
+"""A sighting as correlations keep it: every field that a rule can name, small enough to wait in a table.
+
+What is unknown or as it mostly is takes no room. Left out: models of the agent, and of each character's alternatives
+all but the likeliest.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from schemas.events import CharacterAlternative, Images, Location, Plate, Resolved, Sighting, Vehicle
+from schemas.events import CharacterAlternative, Images, Location, Node, Plate, Resolved, Sighting, Vehicle
 
 Plain = Any
 """Lists, dicts, texts, numbers, flags and None: what JSON can hold."""
@@ -24,7 +28,7 @@ class Seen:
     """An event of a group.
 
     Attributes:
-        sighting: without what nobody asks for later (tracks, nodes, latencies).
+        sighting: all of it that rules can name.
         tags: numbers of the correlation's own conditions (steps of a sequence, start and end of an absence, ...) that
             held when it was admitted.
         notes: texts that came with it from the stage before, or from the rule's match.
@@ -77,10 +81,17 @@ class Seen:
 def _plain_sighting(seen: Sighting) -> dict[str, Plain]:
     body: dict[str, Plain] = {
         "id": seen.event_id, "at": seen.captured_at, "rev": seen.revision, "cam": seen.camera_id, "key": seen.match_key,
-        "site": seen.site_id, "dir": seen.direction, "visit": seen.visit_id,
+        "site": seen.site_id, "dir": seen.direction, "visit": seen.visit_id, "track": seen.track_id,
+        "latency": seen.latency_ms, "mark": seen.watermark, "into": seen.merged_into,
     }  # fmt: skip
-    if seen.last_seen_at > seen.captured_at:
-        body["stay"] = seen.last_seen_at - seen.captured_at
+    around = (seen.first_seen_at - seen.captured_at, seen.last_seen_at - seen.captured_at)
+    counts = (seen.reads, seen.detections, seen.is_final)
+    if around != (0, 0):
+        body["around"] = around
+    if counts != (1, 1, True):
+        body["counts"] = counts
+    if seen.node is not None:
+        body["node"] = [seen.node.agent_id, seen.node.host]
     if seen.plate is not None:
         body["plate"] = _plain_plate(seen.plate)
     if seen.resolved is not None:
@@ -118,11 +129,21 @@ def _sighting(body: Plain) -> Sighting:
         vehicle = Vehicle(*body["vehicle"])
     if "place" in body:
         location = Location(*body["place"])
+    first, last = body.get("around", (0, 0))
+    reads, detections, is_final = body.get("counts", (1, 1, True))
     return Sighting(
         event_id=body["id"],
         captured_at=at_us,
-        first_seen_at=at_us,
-        last_seen_at=at_us + body.get("stay", 0),
+        first_seen_at=at_us + first,
+        last_seen_at=at_us + last,
+        reads=reads,
+        detections=detections,
+        is_final=is_final,
+        track_id=body.get("track"),
+        latency_ms=body.get("latency"),
+        watermark=body.get("mark"),
+        merged_into=body.get("into"),
+        node=Node(*body["node"]) if "node" in body else None,
         revision=body["rev"],
         camera_id=body["cam"],
         match_key=body["key"],

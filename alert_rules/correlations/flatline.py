@@ -57,7 +57,7 @@ class Flatline:
     def on_event(self, state: Pulse, event: Seen) -> tuple[Pulse, Iterable[Result]]:
         """Count it; enough of them end the silence."""
         mentions = (*state.mentions, event.mention)[-self.threshold :]
-        enough = len(mentions) == self.threshold and event.at_us - mentions[0].at_us <= self.within_us
+        enough = len(mentions) == self.threshold and event.at_us - mentions[0].at_us < self.within_us
         since_us = event.at_us if state.since_us is None else state.since_us
         return Pulse(since_us, mentions, state.is_low and not enough, event), ()
 

@@ -108,11 +108,10 @@ class Sequence:
         for begun in self._begin(event):
             (complete if self._is_complete(begun) else runs).append(begun)
         results: list[Result] = []
-        for run in complete:
-            if self.after_match == PAST_LAST and results:
-                break  # the first match used the events up to here
+        while complete:
+            run = complete.pop(0)
             results.append(self._fire(run, event.at_us))
-            runs = self._skip(runs, run)
+            complete, runs = self._skip(complete, run), self._skip(runs, run)
         if len(runs) > MAX_RUNS:
             results.append(Lost("runs", len(runs) - MAX_RUNS))
             runs = runs[-MAX_RUNS:]
@@ -122,13 +121,12 @@ class Sequence:
         """Runs whose time is over: they end, and with a ``not`` after the last step that completes them."""
         over = [run for run in state if run.began.at_us + self.within_us <= now_us]
         runs = [run for run in state if run not in over]
+        complete = [run for run in over if self._waits_for_silence(run)]
         results: list[Result] = []
-        for run in over:
-            if self._waits_for_silence(run):
-                if self.after_match == PAST_LAST and results:
-                    break
-                results.append(self._fire(run, now_us, on_time=True))
-                runs = self._skip(runs, run)
+        while complete:
+            run = complete.pop(0)
+            results.append(self._fire(run, now_us, on_time=True))
+            complete, runs = self._skip(complete, run), self._skip(runs, run)
         return tuple(runs), results
 
     def next_timer_us(self, state: Runs) -> int | None:
