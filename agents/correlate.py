@@ -4,11 +4,13 @@ Rules and watchlists are read when the module is imported, so a broken file stop
 changes are taken whole or not at all, and the rules in force stay in force.
 """
 
+import asyncio
 from functools import cache
 from typing import Any
 
 from agents.decisions.correlation import (
     FORGET_EVERY_US,
+    SETTLE_AT_ONCE,
     MemoryOfRun,
     WatchlistFeed,
     forgettable,
@@ -89,7 +91,8 @@ class Correlator:
 
     async def _read(self, run: Run) -> tuple[list[tuple[Record, Sighting]], list[Output]]:
         self._codec.prepare(ALERTS, DLQ)
-        self._feed.settle()
+        while self._feed.settle(SETTLE_AT_ONCE):  # noqa: ASYNC110 - it works on in steps, and waits for nobody
+            await asyncio.sleep(0)
         read, letters = self._guard.decode_run(
             run, lambda record: self._codec.decode_as(Sighting, record.value), events_only=True
         )
@@ -194,10 +197,11 @@ def _take_document(key: bytes, value: bytes | None) -> None:
         report(book)
 
 
-def refresh() -> None:
-    """Take changed files; refuse broken ones loudly, once per change."""
+async def refresh() -> None:
+    """Take changed files; refuse broken ones loudly, once per change. They are read in a thread: lists may be long."""
+    change = await asyncio.to_thread(book.look)
     try:
-        if book.refresh():
+        if book.take(change):
             report(book)
     except RuleFileError as error:
         log.error("changed rules refused; the rules in force stay", problems=str(error))
@@ -206,7 +210,7 @@ def refresh() -> None:
 @app.timer(interval=rule_settings().rules_reload_s)  # type: ignore[untyped-decorator]  # Faust's timer is untyped
 async def watch_files() -> None:
     """Look at rule and watchlist files for changes."""
-    refresh()
+    await refresh()
 
 
 @app.agent(app.runs(SIGHTINGS.name))

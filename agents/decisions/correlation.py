@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from alert_rules.engine import Decision, Engine, Match
+from alert_rules.entry_table import EntryId
 from alert_rules.memory import COUNTED, EXPIRY, expiry_range, forgotten_by
 from alert_rules.watchlists import Watchlists
 from schemas.codec import EventCodec
@@ -14,6 +16,8 @@ from telemetry.log import get_logger
 
 FORGET_EVERY_US = 3_600_000_000
 """Event time between two looks for what may be forgotten."""
+SETTLE_AT_ONCE = 2_000
+"""Watchlist changes between two looks at what else the worker has to do: heartbeats must not wait for a million."""
 log = get_logger(__name__)
 
 
@@ -71,25 +75,32 @@ class WatchlistFeed:
         self._watchlists = watchlists
         self._codec = codec
         self._waiting: dict[bytes, bytes | None] = {}
-        self._taken: dict[bytes, tuple[str, str]] = {}
+        self._taken: dict[bytes, EntryId] = {}
 
     def note(self, key: bytes, value: bytes | None) -> None:
         """Remember a change until `settle`; the last one of a key counts."""
         self._waiting[key] = value
 
-    def settle(self) -> None:
+    def settle(self, at_once: int | None = None) -> bool:
         """Take in what waits. An entry that cannot be read is logged and passed over: the others must not suffer.
+
+        Args:
+            at_once: so many changes at most; None: all.
+
+        Returns:
+            Whether changes are left.
 
         Raises:
             Unavailable: the registry does not answer; everything that is left goes on waiting.
         """
-        for key, value in list(self._waiting.items()):
+        for key, value in list(islice(self._waiting.items(), at_once)):
             entry = self._decode(key, value) if value is not None else None
             del self._waiting[key]
             if key in self._taken:
-                self._watchlists.remove(*self._taken.pop(key))
+                self._watchlists.withdraw(self._taken.pop(key))
             if entry is not None:
                 self._put(key, entry)
+        return bool(self._waiting)
 
     def _decode(self, key: bytes, value: bytes) -> WatchlistEntry | None:
         try:
@@ -103,8 +114,6 @@ class WatchlistFeed:
 
     def _put(self, key: bytes, entry: WatchlistEntry) -> None:
         try:
-            self._watchlists.put(entry)
+            self._taken[key] = self._watchlists.put(entry)
         except ValueError as error:
             log.error("watchlist entry has no plate", key=key.decode(errors="replace"), error=str(error))
-        else:
-            self._taken[key] = (entry.list_id, entry.entry_id)

@@ -134,3 +134,18 @@ def test_entries_wait_for_the_registry() -> None:
         feed.settle()
     feed.settle()
     assert plates(lists) == ["A1", "B2"]
+
+
+def test_many_entries_are_taken_in_step_by_step() -> None:
+    """A long list does not hold the worker up: so many at once, the newest value of each key."""
+    codec, lists = EventCodec(MemoryRegistry()), Watchlists()
+    feed = WatchlistFeed(lists, codec)
+    for number in range(5):
+        feed.note(b"%d" % number, value(codec, f"A{number}", str(number)))
+    assert feed.settle(2) is True
+    assert plates(lists) == ["A0", "A1"]
+    feed.note(b"4", value(codec, "B4", "4"))
+    feed.note(b"0", None)
+    assert feed.settle(3) is True
+    assert feed.settle(3) is False
+    assert plates(lists) == ["A1", "A2", "A3", "B4"]

@@ -124,3 +124,27 @@ def test_documents_join_the_files(files: Files) -> None:
     files.book.put_document("doc", None)
     files.book.put_document("never", None)
     assert files.fired("CD2") == ["all"]
+
+
+def test_a_look_changes_nothing_until_it_is_taken(files: Files) -> None:
+    """Files may be read in a thread; a document that comes meanwhile is in force with them."""
+    files.book.load()
+    files.write("rules/a.yml", BETTER)
+    files.write("lists/stolen.txt", "CD2\n")
+    change = files.book.look()
+    assert (files.fired("AB1"), files.fired("CD2")) == (["listed"], [])
+    files.book.put_document("doc", b"rules: [{id: d, match: {plate: CD2}}]")
+    assert files.book.take(change) is True
+    assert (files.fired("AB1"), files.fired("CD2")) == (["all"], ["listed", "all", "d"])
+
+
+def test_files_that_clash_with_a_document_of_meanwhile_are_refused(files: Files) -> None:
+    """What came first stays, and the files are named; their watchlists are taken all the same."""
+    files.book.load()
+    files.write("rules/b.yml", "rules: [{id: d, match: {plate: AB1}}]")
+    files.write("lists/stolen.txt", "CD2\n")
+    change = files.book.look()
+    files.book.put_document("doc", b"rules: [{id: d, match: {plate: CD2}}]")
+    with pytest.raises(RuleFileError, match="rule id 'd' is taken"):
+        files.book.take(change)
+    assert (files.fired("AB1"), files.fired("CD2")) == ([], ["listed", "d"])
