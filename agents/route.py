@@ -131,7 +131,8 @@ class Router:
                     outcome.counts["sampled"] += 1
                     continue
             place = _Place(record.partition + routed.lane * LANE_STEP, record.offset, record.timestamp)
-            headers = (*_headers(record, place), *self._lateness(event))
+            camera = self._cameras.get(event.camera_id) if isinstance(event, Detection) else None
+            headers = _headers(record, place, camera)
             outcome.outputs.append(Output(routed.topic.name, routed.key, value, None, headers))
             outcome.counts[_OUTCOMES[routed.topic.name]] += 1
         if routing.ignored:
@@ -143,15 +144,10 @@ class Router:
     def _route(self, record: Record) -> _Decided:
         quick = self._quick.route(record)
         if quick is not None:
-            topic, camera_id, value = quick
-            return Output(topic.name, camera_id, value, None, _headers(record, record))
+            headers = _headers(record, record, quick.camera)
+            return Output(quick.topic.name, quick.camera_id, quick.value, None, headers)
         routing = route(record, self._codec, self._cameras, self._settings)
         return routing, [self._value_of(routed) for routed in routing.routed]
-
-    def _lateness(self, event: Detection | Metric) -> Headers:
-        """The header that a camera with a lateness of its own gives its detections."""
-        camera = self._cameras.get(event.camera_id) if isinstance(event, Detection) else None
-        return () if camera is None or camera.lateness_s is None else (lateness_header(camera.lateness_s),)
 
     def _value_of(self, routed: Routed) -> bytes:
         value = self._codec.relabel(routed.topic, routed.value) if routed.value is not None else None
@@ -199,8 +195,12 @@ class Router:
         return counter
 
 
-def _headers(record: Record, place: Placed) -> Headers:
-    return (*trace_headers(record.headers), source_header(place))
+def _headers(record: Record, place: Placed, camera: Camera | None) -> Headers:
+    """The trace, where the record stood, and how late reads of a camera with a lateness of its own may come."""
+    headers = (*trace_headers(record.headers), source_header(place))
+    if camera is None or camera.lateness_s is None:
+        return headers
+    return (*headers, lateness_header(camera.lateness_s))
 
 
 def _camera_of(routed: Routed) -> str | None:

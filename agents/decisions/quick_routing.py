@@ -70,11 +70,13 @@ class QuickRouted(NamedTuple):
         topic: where it belongs.
         camera_id: its key.
         value: its bytes, as they stand on that topic.
+        camera: its camera's entry in the registry.
     """
 
     topic: Topic
     camera_id: bytes
     value: bytes
+    camera: Camera | None
 
 
 class QuickRouter:
@@ -126,7 +128,7 @@ class QuickRouter:
         has_plate = found.text is not None and bool(found.text.strip() or found.normalized_text)
         topic = ROUTED if has_plate else VEHICLES
         labelled = self._codec.relabel(topic, value)
-        return None if labelled is None else QuickRouted(topic, found.camera_id, labelled)
+        return None if labelled is None else QuickRouted(topic, found.camera_id, labelled, known.camera)
 
     def _is_plausible(self, found: "_Found", recorded_at: Micros) -> bool:
         """Whether `agents.decisions.plausibility.check` has nothing to say, and the normalised text is right."""
@@ -221,8 +223,7 @@ class _Known:
 
     Attributes:
         camera: the entry that this is of; None for a camera that is not registered.
-        is_plain: whether its detections may be decided here: those of a capped camera are counted, those of one with
-            a lateness of its own say so.
+        is_plain: whether its detections may be decided here: those of a capped camera are counted.
         site_id: the optional site. `location` and `direction` alike.
         zone: entry of `Detection.extras`.
     """
@@ -242,7 +243,7 @@ class _Known:
         place = camera.location
         return cls(
             camera,
-            is_plain=cap_of(camera) is None and camera.lateness_s is None,
+            is_plain=cap_of(camera) is None,
             site_id=None if camera.site_id is None else _optional(camera.site_id),
             location=None if place is None else b"\x02" + _LOCATION.pack(place.lat, place.lon),
             direction=None if camera.direction is None else _optional(camera.direction),
