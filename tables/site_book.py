@@ -8,7 +8,7 @@ separator (ASCII 31) between them; the length keeps a site apart from one whose 
 |---|---|---|
 | h | | `SiteHead` |
 | v | visit | `VisitState` |
-| i | folded plate, visit | `PlateEntry`: finds visits by plate |
+| i | folded plate, visit | + or - (inside or not), since when, plate: finds visits by plate |
 | d | time, visit | empty: when an open visit expires |
 | f | time, visit | empty: when a closed visit is forgotten |
 | n | | number of open visits |
@@ -27,7 +27,8 @@ from tables.staged_rows import Journal, StagedRows
 from tables.visits import GateRead, KnownEvent, LogEntry, PlateEntry, Published, SiteHead, VisitState
 
 MARK = "\x1f"
-_HEAD, _VISIT, _PLATE = serde.record(SiteHead), serde.record(VisitState), serde.record(PlateEntry)
+_INSIDE, _GONE = b"+", b"-"
+_HEAD, _VISIT = serde.record(SiteHead), serde.record(VisitState)
 _PUBLISHED, _KNOWN, _READ = serde.record(Published), serde.record(KnownEvent), serde.record(GateRead)
 
 
@@ -122,25 +123,29 @@ class SiteBook:
     def with_plate(self, text: str) -> list[VisitState]:
         """Visits that are remembered with a plate equal up to confusables, the latest first."""
         prefix = self._key("i", fold(text)) + MARK.encode()
-        found = [self.visit(_PLATE.decode(value).visit_id) for _, value in self._scan(prefix)]
+        found = [self.visit(key.removeprefix(prefix).decode()) for key, _ in self._scan(prefix)]
         visits = [visit for visit in found if visit is not None]
         return sorted(visits, key=lambda visit: (visit.started_at, visit.visit_id), reverse=True)
 
     def open_plates(self) -> Iterator[PlateEntry]:
         """Plates of all open visits."""
-        for _, value in self._scan(self._key("i") + MARK.encode()):
-            entry = _PLATE.decode(value)
-            if entry.is_open:
-                yield entry
+        for key, value in self._scan(self._key("i") + MARK.encode()):
+            if value.startswith(_INSIDE):
+                since, _, text = value[1:].decode().partition(MARK)
+                yield PlateEntry(key.decode().rpartition(MARK)[2], text, int(since))
 
-    def due(self, now: Micros) -> list[VisitState]:
-        """Open visits that expire at this time or have before, in the order of their times."""
-        found = [self.visit(visit_id) for _, visit_id in self._timed("d", now)]
+    def due(self, since: Micros, now: Micros) -> list[VisitState]:
+        """Open visits that expire in this time, in the order of their times.
+
+        Ranges of times have a begin, here and below, because RocksDB reads over rows that were deleted: without one, a
+        look at what is due would read over every visit that ever was.
+        """
+        found = [self.visit(visit_id) for _, visit_id in self._timed("d", since, now)]
         return [visit for visit in found if visit is not None]
 
-    def forgettable(self, now: Micros) -> list[tuple[Micros, str]]:
-        """Visits that nothing at this time or later can ask for, with the time that was set for it."""
-        return self._timed("f", now)
+    def forgettable(self, since: Micros, now: Micros) -> list[tuple[Micros, str]]:
+        """Visits that nothing after this time can ask for, with the time that was set for it."""
+        return self._timed("f", since, now)
 
     def forget_later(self, visit_id: str, at: Micros) -> None:
         """Let a visit that is not there any more be asked about."""
@@ -223,17 +228,17 @@ class SiteBook:
         made = {self._key("v", visit.visit_id): _VISIT.encode(visit)}
         texts = [visit.plate_text or "", *([visit.exit_plate_text] if visit.exit_plate_text else [])]
         for text in reversed(texts):  # two texts that fold alike are found by the visit's own
-            entry = PlateEntry(visit.visit_id, text, visit.inside_since, visit.is_open)
-            made[self._key("i", fold(text), visit.visit_id)] = _PLATE.encode(entry)
+            state = _INSIDE if visit.is_open else _GONE
+            made[self._key("i", fold(text), visit.visit_id)] = state + f"{visit.inside_since}{MARK}{text}".encode()
         if visit.is_open and visit.due_at is not None:
             made[self._key("d", _digits(visit.due_at), visit.visit_id)] = b""
         if not visit.is_open and visit.forget_at is not None:
             made[self._key("f", _digits(visit.forget_at), visit.visit_id)] = b""
         return made
 
-    def _timed(self, kind: str, now: Micros) -> list[tuple[Micros, str]]:
+    def _timed(self, kind: str, since: Micros, now: Micros) -> list[tuple[Micros, str]]:
         prefix = self._key(kind) + MARK.encode()
-        keys = [key for key, _ in self.rows.scan(prefix, prefix + _digits(now + 1).encode())]
+        keys = [key for key, _ in self.rows.scan(prefix + _digits(since).encode(), prefix + _digits(now + 1).encode())]
         return [(_time_in(key, prefix), key[len(prefix) + 17 :].decode()) for key in keys]
 
     def _entry_key(self, order: Micros, event_id: str) -> bytes:

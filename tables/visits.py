@@ -83,12 +83,11 @@ class VisitState:
 
 @dataclass(frozen=True, slots=True)
 class PlateEntry:
-    """What finding a visit by its plate needs, without reading the visit."""
+    """The plate of an open visit: what matching an exit needs, without reading the visit."""
 
     visit_id: str
     text: str
     since: Micros
-    is_open: bool
 
 
 @dataclass(slots=True)
@@ -98,6 +97,7 @@ class SiteHead:
     Attributes:
         newest_at: newest event time of its gates.
         horizon: event time before which the order of sightings is settled.
+        settled_at: place of the newest sighting (or tick) that is settled: what was due then has expired for good.
         offset: of the last record that was applied, in the topic of sightings by site.
         recorded_at_ms: newest Kafka timestamp of such records.
         camera_id: gate that was heard of last.
@@ -107,6 +107,7 @@ class SiteHead:
 
     newest_at: Micros = 0
     horizon: Micros = 0
+    settled_at: Micros = 0
     offset: int = -1
     recorded_at_ms: int = -1
     camera_id: str | None = None

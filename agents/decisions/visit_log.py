@@ -93,9 +93,9 @@ class VisitKeeper:
         touched: set[str] = set()
         too_late = known is None and read.revision > 1 and read.at < head.horizon
         if known is None and not too_late:
-            touched = self._insert(site, max(read.at, head.horizon), read)
+            touched = self._insert(site, head, max(read.at, head.horizon), read)
         elif known is not None and read.revision > known.revision:
-            touched = self._revise(site, known, read)
+            touched = self._revise(site, head, known, read)
         head.newest_at = max(head.newest_at, read.at)
         head.camera_id = read.camera_id
         outcome = self._outcome(site, head, touched, before, too_late)
@@ -117,10 +117,11 @@ class VisitKeeper:
         before = site.occupancy
         self._settle(site, head, horizon)
         site.put_head(head)
-        if site.entries():  # the newest of them has ended what was due
+        if site.entries(horizon):  # the newest of them has ended what was due
             return Outcome()
-        touched = {visit.visit_id for visit in site.due(horizon)}
-        self._fold.expire(site, horizon)
+        touched = {visit.visit_id for visit in site.due(head.settled_at, horizon)}
+        self._fold.expire(site, head.settled_at, horizon)
+        head.settled_at = horizon
         head.newest_at = max(head.newest_at, horizon)
         outcome = self._outcome(site, head, touched, before, too_late=False)
         site.put_head(head)
@@ -128,23 +129,23 @@ class VisitKeeper:
 
     # -- order
 
-    def _insert(self, site: SiteBook, order: Micros, read: GateRead) -> set[str]:
+    def _insert(self, site: SiteBook, head: SiteHead, order: Micros, read: GateRead) -> set[str]:
         site.put_known(read.event_id, KnownEvent(read.revision, order))
         later = site.entries(order, after=read.event_id)
         touched = self._take_back(site, later)
-        return touched | self._apply(site, [LogEntry(order, read, None, {}), *later])
+        return touched | self._apply(site, head, [LogEntry(order, read, None, {}), *later])
 
-    def _revise(self, site: SiteBook, known: KnownEvent, read: GateRead) -> set[str]:
+    def _revise(self, site: SiteBook, head: SiteHead, known: KnownEvent, read: GateRead) -> set[str]:
         site.put_known(read.event_id, replace(known, revision=read.revision))
         if known.order is None:
-            return self._correct(site, known.visit_id, read)
+            return self._correct(site, head, known.visit_id, read)
         entry = site.entry(known.order, read.event_id)
         assert entry is not None, "a known sighting that is not settled is in the log"
         if replace(read, revision=0) == replace(entry.read, revision=0):
             return set()
         later = site.entries(known.order, after=read.event_id)
         touched = self._take_back(site, [entry, *later])
-        return touched | self._apply(site, [entry._replace(read=read), *later])
+        return touched | self._apply(site, head, [entry._replace(read=read), *later])
 
     def _take_back(self, site: SiteBook, entries: list[LogEntry]) -> set[str]:
         touched: set[str] = set()
@@ -153,11 +154,11 @@ class VisitKeeper:
             touched |= site.visits_in(entry.journal)
         return touched
 
-    def _apply(self, site: SiteBook, entries: list[LogEntry]) -> set[str]:
+    def _apply(self, site: SiteBook, head: SiteHead, entries: list[LogEntry]) -> set[str]:
         touched: set[str] = set()
         for entry in entries:
             site.rows.begin()
-            visit_id = self._fold.apply(site, entry.read, entry.order)
+            visit_id = self._fold.apply(site, entry.read, head.settled_at, entry.order)
             journal = site.rows.end()
             site.put_entry(LogEntry(entry.order, entry.read, visit_id, journal))
             touched |= site.visits_in(journal)
@@ -168,8 +169,9 @@ class VisitKeeper:
     def _settle(self, site: SiteBook, head: SiteHead, horizon: Micros) -> None:
         if horizon <= head.horizon:
             return
-        head.horizon = horizon
-        for entry in site.entries(stop=horizon):
+        since, head.horizon = head.horizon, horizon
+        for entry in site.entries(since, horizon):
+            head.settled_at = max(head.settled_at, entry.order)
             site.drop_entry(entry)
             event_id = entry.read.event_id
             known = site.known(event_id)
@@ -178,10 +180,10 @@ class VisitKeeper:
                 site.put_known(event_id, None)
             else:
                 site.put_known(event_id, KnownEvent(known.revision, None, visit.visit_id))
-        for at, visit_id in site.forgettable(horizon):
+        for at, visit_id in site.forgettable(since, horizon):
             site.forget(visit_id, at)
 
-    def _correct(self, site: SiteBook, visit_id: str | None, read: GateRead) -> set[str]:
+    def _correct(self, site: SiteBook, head: SiteHead, visit_id: str | None, read: GateRead) -> set[str]:
         """A sighting that has settled says something else now."""
         visit = None if visit_id is None else site.visit(visit_id)
         if visit is None:
@@ -189,7 +191,7 @@ class VisitKeeper:
         changed = visit
         if read.gone:
             if visit.entry_event_id == read.event_id and visit.is_open:
-                changed = self._fold.withdrawn(visit, site.head().newest_at)
+                changed = self._fold.withdrawn(visit, head.newest_at)
         elif read.event_id == visit.exit_event_id:
             text = read.text or None
             changed = replace(visit, exit_plate_text=text)

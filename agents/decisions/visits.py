@@ -81,25 +81,26 @@ class VisitFold:
         # what may still be taken back must be remembered, and so must what may be gone on with
         self.remembered = max(_micros(s) for s in _remembered(settings))
 
-    def apply(self, site: SiteBook, read: GateRead, now: Micros) -> str | None:
+    def apply(self, site: SiteBook, read: GateRead, settled_at: Micros, now: Micros) -> str | None:
         """Apply a sighting.
 
         Args:
             site: its site's rows; changed.
             read: the sighting.
+            settled_at: place in the order up to which nothing is due any more.
             now: its place in the order: its time, or later for one that came too late.
 
         Returns:
             The visit that it belongs to; None: it is part of none.
         """
-        self.expire(site, now)
+        self.expire(site, settled_at, now)
         if read.gone:
             return None
         return self._enter(site, read, now) if read.gate == ENTRY else self._leave(site, read, now)
 
-    def expire(self, site: SiteBook, now: Micros) -> None:
-        """End the visits that have been open for too long at a time."""
-        for visit in site.due(now):
+    def expire(self, site: SiteBook, since: Micros, now: Micros) -> None:
+        """End the visits that have become due in a time."""
+        for visit in site.due(since, now):
             site.change(visit, self._over(visit, now, outcome=EXPIRED, ended_at=visit.due_at))
 
     def withdrawn(self, visit: VisitState, now: Micros) -> VisitState:
@@ -116,7 +117,7 @@ class VisitFold:
                 if visit.inside_since <= read.at:
                     site.change(visit, self._over(visit, now, outcome=EXIT_MISSED, ended_at=read.at))
             elif self._goes_on(visit, read):
-                back = self._back(visit, read)
+                back = self._back(visit, read, now)
                 site.change(visit, back)
                 return back.visit_id
         opened = VisitState(
@@ -128,7 +129,7 @@ class VisitFold:
             entered_at=read.at,
             entry_event_id=read.event_id,
             entry_camera_id=read.camera_id,
-            due_at=read.at + self._max_stay,
+            due_at=self._due_at(read, now),
         )
         site.change(site.visit(opened.visit_id), opened)
         return opened.visit_id
@@ -138,7 +139,7 @@ class VisitFold:
             return False
         return fold(visit.plate_text or "") == fold(read.text) and 0 <= read.at - visit.exited_at <= self._absence
 
-    def _back(self, visit: VisitState, read: GateRead) -> VisitState:
+    def _back(self, visit: VisitState, read: GateRead, now: Micros) -> VisitState:
         assert visit.exited_at is not None
         assert visit.exit_event_id is not None
         away = Absence(visit.exited_at, read.at, visit.exit_event_id, read.event_id)
@@ -147,7 +148,7 @@ class VisitFold:
             outcome=OPEN,
             absences=(*visit.absences, away),
             exited_at=None, exit_event_id=None, exit_camera_id=None, exit_plate_text=None, ended_at=None,
-            match=None, match_score=None, due_at=read.at + self._max_stay, forget_at=None,
+            match=None, match_score=None, due_at=self._due_at(read, now), forget_at=None,
         )  # fmt: skip
 
     # -- exits
@@ -189,11 +190,12 @@ class VisitFold:
         return visit.outcome == EXPIRED and read.at - (visit.ended_at or 0) <= self.remembered
 
     def _likeliest(self, site: SiteBook, read: GateRead) -> tuple[VisitState, float] | None:
+        folded = fold(read.text)
         scored = sorted(
             (
                 (likelihood(_plate(read), entry.text), entry.since, entry.visit_id)
                 for entry in site.open_plates()
-                if entry.since <= read.at and _is_near(read.text, entry.text)
+                if entry.since <= read.at and _is_near(folded, fold(entry.text))
             ),
             reverse=True,
         )
@@ -211,6 +213,9 @@ class VisitFold:
         )  # fmt: skip
         site.change(visit, self._over(left, now, outcome=COMPLETED, ended_at=read.at))
         return visit.visit_id
+
+    def _due_at(self, read: GateRead, now: Micros) -> Micros:
+        return max(read.at + self._max_stay, now)  # never in what is settled: nobody looks there again
 
     def _over(self, visit: VisitState, now: Micros, *, outcome: str, ended_at: Micros | None) -> VisitState:
         forget_at = max(now, ended_at or now) + self.remembered
@@ -234,13 +239,13 @@ def _likelihood(read: GateRead, visit: VisitState) -> float:
 
 
 def _is_near(a: str, b: str) -> bool:
-    """Whether the likelihood of two texts can be worth its price: a car park has thousands of others."""
+    """Whether the likelihood of two folded texts can be worth its price: a car park has thousands of others."""
     difference = len(a) - len(b)
     if abs(difference) > MAX_LENGTH_DIFFERENCE or not a or not b:
         return False
     if difference == 0:
-        return sum(x != y for x, y in zip(fold(a), fold(b), strict=True)) <= _MAX_DIFFERENCES
-    shorter, longer = sorted((fold(a), fold(b)), key=len)
+        return sum(x != y for x, y in zip(a, b, strict=True)) <= _MAX_DIFFERENCES
+    shorter, longer = sorted((a, b), key=len)
     start = next((i for i, char in enumerate(shorter) if char != longer[i]), len(shorter))
     end = next((i for i in range(len(shorter)) if shorter[-1 - i] != longer[-1 - i]), len(shorter))
     return start + end >= len(shorter) - MAX_LENGTH_DIFFERENCE
