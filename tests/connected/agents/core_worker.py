@@ -1,28 +1,39 @@
 """A worker with the core and dead_letter roles, as a process, and its topics."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import httpx
 import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 
+from agents.decisions.pass_settings import DeduplicationSettings
+from agents.deduplicate import Deduplicator
 from cli.kafka_clients import consumer
+from cli.topic_reading import place_of
 from schemas.codec import EventCodec
 from schemas.endpoints import endpoints
 from schemas.errors import SchemaError
+from schemas.events import Sighting
+from schemas.record_kinds import is_event
 from schemas.registry import HttpRegistry
-from schemas.topics import BY_NAME, DLQ, Topic
+from schemas.topics import BY_NAME, DLQ, ROUTED, SIGHTINGS, Topic
+from streams.guard import DeadLetterGuard
 from tests.connected.streams.conftest import free_port
+from tests.unit.agents.runs import FakeRecord, FakeTable, Keeper, make_run
 
 Result = TypeVar("Result")
+REPLAY_RUN = 500
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
 
@@ -30,13 +41,19 @@ BIN = Path(sys.executable).parent
 class CoreWorker:
     """The roles as a process. Cameras of a test carry its mark, so that tests share topics.
 
+    Args:
+        stack: servers.
+        folder: state and log of the process.
+        mark: of the test, for a second worker of it.
+
     Attributes:
         mark: part of every camera id of this test.
     """
 
-    def __init__(self, stack: Any, folder: Path) -> None:
+    def __init__(self, stack: Any, folder: Path, mark: str | None = None) -> None:
         endpoints.cache_clear()
-        self.mark = f"t{uuid4().hex[:8]}"
+        folder.mkdir(exist_ok=True)
+        self.mark = mark or f"t{uuid4().hex[:8]}"
         self.codec = EventCodec(HttpRegistry(stack.registry_url))
         self.log = folder / "worker.log"
         self._env = {
@@ -135,6 +152,40 @@ class CoreWorker:
         for message in self.records(topic):
             with suppress(SchemaError):
                 found.append(self.codec.decode(topic, message.value()))
+        return found
+
+    def handled(self, topic: Topic) -> float:
+        """Records of a topic that the worker's core role has finished; 0 before it answers."""
+        try:
+            page = httpx.get(f"http://127.0.0.1:{self._env['ALPR_WEB_PORT']}/metrics", timeout=5).text
+        except httpx.HTTPError:
+            return 0.0
+        name = f'alpr_stream_records_total{{role="core",topic="{topic.name}"}} '
+        return sum(float(line.removeprefix(name)) for line in page.splitlines() if line.startswith(name))
+
+    def replayed(self) -> list[Sighting]:
+        """The sightings that one deduplicator makes of the routed log of this test's cameras, clocks included."""
+        lanes: dict[int, list[FakeRecord]] = defaultdict(list)
+        for message in self.records(ROUTED):
+            headers: Any = tuple(message.headers() or ())
+            if self.mark.encode() in (message.key() or b"") or not is_event(headers):
+                record = FakeRecord(
+                    message.value(), place_of(message)[1], message.key(), headers, ROUTED.name, place_of(message)[0],
+                    message.timestamp()[1],
+                )  # fmt: skip
+                lanes[record.partition].append(record)
+        return asyncio.run(self._replay(list(lanes.values())))
+
+    async def _replay(self, lanes: list[list[FakeRecord]]) -> list[Sighting]:
+        found: list[Sighting] = []
+        guard = DeadLetterGuard("deduplicate", self.codec)
+        for records in lanes:
+            passes, clocks, keeper = FakeTable().as_run_table(), FakeTable().as_run_table(), Keeper()
+            agent = Deduplicator(passes, clocks, self.codec, DeduplicationSettings(), guard)
+            for start in range(0, len(records), REPLAY_RUN):
+                await agent.handle(make_run(records[start : start + REPLAY_RUN], keeper))
+            values = [out.value for out in keeper.outputs if out.topic == SIGHTINGS.name and is_event(out.headers)]
+            found += [self.codec.decode(SIGHTINGS, value) for value in values]
         return found
 
     def until(self, condition: Callable[[], Result], what: str, timeout_s: float = 60.0) -> Result:
