@@ -29,12 +29,16 @@ class Gates(CoreWorker):
 
     def __init__(self, stack: Any, folder: Path) -> None:
         super().__init__(stack, folder)
-        self._env["ALPR_ROLES"] = "core,visits,timescale"
-        self._env["ALPR_VISITS_CAPACITIES"] = f'{{"{self.mark}-north": 3}}'
+        self.set("ALPR_ROLES", "core,visits,timescale")
+        self.set("ALPR_VISITS_CAPACITIES", f'{{"{self.mark}-north": 3}}')
         self.dsn: str = stack.timescale_dsn
         self.site = f"{self.mark}-north"
         for role in ("entry", "exit"):
             self.alpr("cameras", "put", self.camera(role), "--site", self.site, "--role", role)
+
+    def set(self, name: str, value: str) -> None:
+        """Give the worker a setting, before it starts."""
+        self._env[name] = value
 
     def sees(self, role: str, text: str, at: int) -> None:
         """A vehicle passes a gate."""
@@ -80,6 +84,16 @@ def gates(stack: Any, tmp_path: Path) -> Iterator[Gates]:
     worker = Gates(stack, tmp_path)
     yield worker
     worker.end(signal.SIGKILL)
+
+
+def test_time_alone_ends_a_visit(gates: Gates) -> None:
+    """One vehicle enters and nothing else ever happens: ticks carry the time, and the end is when it was due."""
+    gates.set("ALPR_VISITS_MAX_STAY_S", "3600")
+    start = now_us() // SECOND * SECOND - 5400 * SECOND
+    gates.start()
+    gates.sees("entry", "AB 1034", start)
+    gates.until(lambda: gates.rows("1", "outcome = 'expired'"), "the end", 180)
+    assert gates.rows("extract(epoch FROM ended_at - entered_at)::int, exited_at, occupancy") == [(3600, None, 0)]
 
 
 async def test_vehicles_are_followed_from_entry_to_exit_over_crashes(gates: Gates) -> None:
