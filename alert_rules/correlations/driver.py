@@ -26,13 +26,13 @@ from alert_rules.correlations.store import (
     OrderedStore,
     Working,
     admitted_key,
+    between,
     due_key,
     slot_of,
     state_key,
     time_of,
-    until,
 )
-from alert_rules.correlations.watermarks import Watermarks
+from alert_rules.correlations.watermarks import PartitionTime
 from alert_rules.watchlists import Watchlists
 from schemas.clock import MICROS_PER_S
 from schemas.events import Alert, Sighting
@@ -132,7 +132,7 @@ class Correlator:
 
     def watermark_us(self, store: OrderedStore) -> int | None:
         """Up to when this partition has decided."""
-        return self._decided(Working(store))[1]
+        return _time_of_partition(Working(store)).decided_us
 
     def explain(self, store: OrderedStore, rule_id: str, group: str) -> str:
         """What a group's state is, in words."""
@@ -161,7 +161,9 @@ class Correlator:
                 self._take_or_send(work, part, group, Seen(sighting, gone=True), step)
         for place, each in admitted.items():
             self._take_or_send(work, each.part, each.group, each.event, step, known=place in before)
-        work.put(key, {"rev": sighting.revision, "to": sorted(admitted)})
+        forgotten_us = _time_of_partition(work).forgotten_us
+        if forgotten_us is None or sighting.captured_at > forgotten_us:
+            work.put(key, {"rev": sighting.revision, "to": sorted(admitted)})
 
     def _take_or_send(
         self, work: Working, part: Part, group: str, event: Seen, step: Step, *, known: bool = False
@@ -179,7 +181,7 @@ class Correlator:
     def _take(self, work: Working, part: Part, group: str, event: Seen, step: Step, *, known: bool = False) -> None:
         """Let an event wait for its time, or deal with it where that is over."""
         slot = part.slot(group)
-        decided_us = self._decided(work)[1]
+        decided_us = _time_of_partition(work).decided_us
         if decided_us is not None and event.at_us <= decided_us:
             self._late(work, part, group, event, decided_us, step, known=known)
             return
@@ -207,25 +209,22 @@ class Correlator:
 
     # time
 
-    def _decided(self, work: Working) -> tuple[Watermarks, int | None]:
-        row = work.get(WATERMARKS)
-        return (Watermarks(row["s"]), row["d"]) if row is not None else (Watermarks(), None)
-
     def _tick(self, work: Working, tick: Tick, step: Step) -> None:
-        before, decided_us = self._decided(work)
-        after = before.observe(tick.source, tick.watermark_us)
-        if after is before:
+        before = _time_of_partition(work)
+        marks = before.marks.observe(tick.source, tick.watermark_us)
+        if marks is before.marks:
             return
-        least = after.least(self._sources)
-        work.put(WATERMARKS, {"s": after.said, "d": least})
-        if least is None or least == decided_us:
+        least = marks.least(self._sources)
+        if least is None or least == before.decided_us:
+            work.put(WATERMARKS, PartitionTime(marks, before.decided_us, before.forgotten_us).encode())
             return
+        # what is decided while time passes must see the new time: nothing may begin to wait for what is over
+        work.put(WATERMARKS, PartitionTime(marks, least, before.forgotten_us).encode())
         self._seed(work, least)
-        for until_us, rows in _due(work, least):
+        for until_us, rows in _due(work, before.decided_us, least):
             self._pass_time(work, rows, until_us, step)
-        start, stop = until(ADMITTED, least - KEEP_ADMITTED_US)
-        for key, _ in work.scan(start, stop, FORGET_AT_ONCE):
-            work.delete(key)
+        forgotten_us = _forget(work, before.forgotten_us, least - KEEP_ADMITTED_US)
+        work.put(WATERMARKS, PartitionTime(marks, least, forgotten_us).encode())
         step.outputs.append(Passed(least))
 
     def _seed(self, work: Working, now_us: int) -> None:
@@ -281,11 +280,28 @@ class Correlator:
             step.outputs.append(Rekeyed(part.rule.id, following.number, following.meaning, emit.group, emit.event))
 
 
-def _due(work: Working, watermark_us: int) -> Iterator[tuple[int, list[tuple[bytes, dict[str, object]]]]]:
+def _time_of_partition(work: Working) -> PartitionTime:
+    return PartitionTime.decode(work.get(WATERMARKS))
+
+
+def _forget(work: Working, after_us: int | None, until_us: int) -> int:
+    """Delete old admissions, a bounded number at once.
+
+    Returns:
+        Up to when there are none any more.
+    """
+    rows = work.scan(*between(ADMITTED, after_us, until_us), FORGET_AT_ONCE)
+    for key, _ in rows:
+        work.delete(key)
+    return until_us if len(rows) < FORGET_AT_ONCE else time_of(rows[-1][0]) - 1
+
+
+def _due(
+    work: Working, after_us: int | None, watermark_us: int
+) -> Iterator[tuple[int, list[tuple[bytes, dict[str, object]]]]]:
     """What is due, in steps of time of `MAX_DUE` rows at most."""
-    start, stop = until(DUE, watermark_us)
     while True:
-        rows = work.scan(start, stop, MAX_DUE)
+        rows = work.scan(*between(DUE, after_us, watermark_us), MAX_DUE)
         if len(rows) < MAX_DUE:
             yield watermark_us, rows
             return
@@ -293,8 +309,10 @@ def _due(work: Working, watermark_us: int) -> Iterator[tuple[int, list[tuple[byt
         earlier = [row for row in rows if time_of(row[0]) < edge_us]
         if earlier:
             yield edge_us - 1, earlier
+            after_us = edge_us - 1
         else:  # all of one instant: that is one step, however many they are
-            yield edge_us, work.scan(start, until(DUE, edge_us)[1], 1 << 31)
+            yield edge_us, work.scan(*between(DUE, after_us, edge_us), 1 << 31)
+            after_us = edge_us
 
 
 def _seeds(part: Part) -> tuple[str, ...]:

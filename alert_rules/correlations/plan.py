@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -87,8 +88,14 @@ class Part:
 
     def slot(self, group: str) -> bytes:
         """Short name of a group of this part: 16 bytes, the same everywhere."""
-        text = "\x00".join((self.rule.id, str(self.number), self.meaning, group))
-        return blake2b(text.encode(), digest_size=16).digest()
+        hashed = self._hashed.copy()
+        hashed.update(group.encode())
+        digest: bytes = hashed.digest()
+        return digest
+
+    @cached_property
+    def _hashed(self) -> Any:
+        return blake2b(f"{self.rule.id}\x00{self.number}\x00{self.meaning}\x00".encode(), digest_size=16)
 
 
 class Plan:

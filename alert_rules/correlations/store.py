@@ -2,7 +2,8 @@
 
 Rows, by the first byte of the key (times are sortable, so that the oldest come first):
 
-- ``w``: the watermarks of the partition's sources, and the time that has been decided on;
+- ``w``: the watermarks of the partition's sources, the time that has been decided on, and up to when admissions are
+  forgotten;
 - ``a`` time event: where an event has been admitted to, so that a later revision finds it;
 - ``d`` time slot event: an event that waits for its time; without an event: a group's timer. Everything that is due
   at a watermark is one range;
@@ -19,6 +20,8 @@ from alert_rules.correlations.event import Plain
 WATERMARKS, ADMITTED, DUE, STATE = b"w", b"a", b"d", b"s"
 _SHIFT = 1 << 63
 _SLOT_BYTES = 16
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_DECODER = json.JSONDecoder()
 
 
 class OrderedStore(Protocol):
@@ -56,11 +59,11 @@ class Working:
         else:
             self.prefetch((key,))
             value = self._read[key]
-        return None if value is None else json.loads(value)
+        return None if value is None else _DECODER.decode(value.decode())
 
     def put(self, key: bytes, value: Plain) -> None:
         """Change a row."""
-        self.changes[key] = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        self.changes[key] = _ENCODER.encode(value).encode()
 
     def delete(self, key: bytes) -> None:
         """Remove a row."""
@@ -80,7 +83,7 @@ class Working:
             value_or_none = self.changes[key]
             if value_or_none is not None and (last is None or key <= last):
                 rows[key] = value_or_none
-        return [(key, json.loads(rows[key])) for key in sorted(rows)[:limit]]
+        return [(key, _DECODER.decode(rows[key].decode())) for key in sorted(rows)[:limit]]
 
 
 class MemoryStore:
@@ -133,9 +136,12 @@ def state_key(slot: bytes) -> bytes:
     return STATE + slot
 
 
-def until(kind: bytes, at_us: int) -> tuple[bytes, bytes]:
-    """The range of rows of a kind up to a time, inclusive."""
-    return kind, kind + sortable(at_us + 1)
+def between(kind: bytes, after_us: int | None, until_us: int) -> tuple[bytes, bytes]:
+    """The range of rows of a kind after a time, up to another, inclusive.
+
+    A look begins where the last one ended: before that lie only deleted rows, which RocksDB would read over.
+    """
+    return kind if after_us is None else kind + sortable(after_us + 1), kind + sortable(until_us + 1)
 
 
 def time_of(key: bytes) -> int:

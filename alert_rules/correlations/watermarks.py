@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from alert_rules.correlations.event import Plain
+
 
 @dataclass(frozen=True, slots=True)
 class Watermarks:
@@ -28,3 +30,27 @@ class Watermarks:
             sources: how many there are.
         """
         return min(self.said.values(), default=None) if len(self.said) >= sources else None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionTime:
+    """How far a partition is.
+
+    Attributes:
+        marks: what its sources have said.
+        decided_us: everything up to this time is decided.
+        forgotten_us: admissions up to this time are gone.
+    """
+
+    marks: Watermarks = field(default_factory=Watermarks)
+    decided_us: int | None = None
+    forgotten_us: int | None = None
+
+    def encode(self) -> Plain:
+        """As plain values."""
+        return [dict(self.marks.said), self.decided_us, self.forgotten_us]
+
+    @classmethod
+    def decode(cls, plain: Plain) -> "PartitionTime":
+        """From plain values; None is the beginning."""
+        return cls() if plain is None else cls(Watermarks(plain[0]), plain[1], plain[2])

@@ -172,6 +172,7 @@ def test_when_all_time_has_passed_nothing_is_left() -> None:
     assert set(partition.store.rows) == {b"w"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rule_id", [rule.id for rule in ALL_TYPES.rules])
 def test_a_hostile_group_stays_small(rule_id: str) -> None:
     """Thousands of events of one group within the time span: the state has a bound, and goes through JSON unchanged."""
