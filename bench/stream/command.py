@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from bench.stream.engines import COMMIT_MS, ENGINES, LATENCY, THROUGHPUT
+from bench.stream.engines import COMMIT_MS, ENGINES, LATENCY, OURS, THROUGHPUT
 from bench.stream.job import PARTITIONS
 from bench.stream.latency import Latency, run_latency
 from bench.stream.report import tables, write_docs, write_plot
@@ -30,13 +30,14 @@ from bench.stream.results import Results
 from bench.stream.source import Reference, write_source
 from bench.stream.throughput import Throughput, run_throughput
 from bench.stream.topics import Topics
-from bench.stream.worker import BenchFailed, WorkerDied
+from bench.stream.worker import BenchFailed, WorkerFailed
 from compose.local.errors import StackError
 from compose.local.services import chosen
 from compose.local.stack import Stack
 
 Found = TypeVar("Found", Throughput, Latency)
 FAUST = "faust"
+TRIES = 3
 REPOSITORY = Path(__file__).parents[2]
 STACK = "bench-stream"
 
@@ -122,8 +123,11 @@ class Bench:
     def _run(self, name: str, source: str, reference: Reference) -> None:
         linger_ms = self._options.linger_ms
         found = self._patiently(
-            lambda: run_throughput(ENGINES[name], self._topics, source, reference, linger_ms, self._broker_pid, _say)
+            name,
+            lambda: run_throughput(ENGINES[name], self._topics, source, reference, linger_ms, self._broker_pid, _say),
         )
+        if found is None:
+            return
         self.results.add(reference.reads, name, found)
         self._save()
         _say(
@@ -145,8 +149,11 @@ class Bench:
     def _run_latency(self, name: str) -> None:
         options, linger_ms = self._options, self.results.settings["latency_linger_ms"]
         found = self._patiently(
-            lambda: run_latency(ENGINES[name], self._topics, options.rate, options.latency_seconds, linger_ms, _say)
+            name,
+            lambda: run_latency(ENGINES[name], self._topics, options.rate, options.latency_seconds, linger_ms, _say),
         )
+        if found is None:
+            return
         self.results.add_latency(name, found)
         self._save()
         _say(
@@ -154,18 +161,25 @@ class Bench:
             f"{found.cores:.3f} cores"
         )
 
-    def _patiently(self, run: Callable[[], Found]) -> Found:
-        """A run; once more if the worker died: Quix Streams 3.28 now and then falls over its own changelog at first.
+    def _patiently(self, name: str, run: Callable[[], Found]) -> Found | None:
+        """A run, tried again when the worker died or got stuck; None for a peer that never makes it.
+
+        Quix Streams 3.28 now and then falls over its own changelog at first, and plain Faust's commits stall on a
+        machine that is busy with other things. That is noted beside the results.
 
         Raises:
-            BenchFailed: what was made is wrong, or the second worker died as well.
+            BenchFailed: what was made is wrong, or this project's worker failed.
         """
-        try:
-            return run()
-        except WorkerDied as death:
-            _say(f"once more, since {death}")
-            self.results.settings["deaths"] = [*self.results.settings.get("deaths", []), str(death).partition("\n")[0]]
-            return run()
+        for _ in range(TRIES):
+            try:
+                return run()
+            except WorkerFailed as failure:
+                if name.startswith(OURS.name):
+                    raise
+                first_line = str(failure).partition("\n")[0]
+                _say(f"{first_line}; once more")
+                self.results.settings["failures"] = [*self.results.settings.get("failures", []), first_line]
+        return None
 
     def _in_turn(self, standard: tuple[str, ...], number: int) -> tuple[str, ...]:
         """The engines, another one first each time."""

@@ -15,7 +15,7 @@ from bench.stream.engines import Engine, RunPlace
 from bench.stream.job import PARTITIONS, Fields, decode_event, encode_read
 from bench.stream.source import create_topic
 from bench.stream.topics import Topics
-from bench.stream.worker import BenchFailed, Worker
+from bench.stream.worker import BenchFailed, Worker, WorkerFailed
 from compose.local.artifacts import Report
 
 WARM_S = 8.0  # connections, first checkpoints, the JVM's compilers
@@ -47,7 +47,8 @@ def run_latency(
     """Send reads at a steady rate to a worker that has nothing else to do.
 
     Raises:
-        BenchFailed: the worker died, or events are missing.
+        WorkerFailed: it died, or did not catch up in time.
+        BenchFailed: it made more events than there are.
     """
     run = f"bench-latency-{engine.name}-{uuid4().hex[:8]}"
     source, events = f"{run}-reads", f"{run}-events"
@@ -71,7 +72,8 @@ def run_latency(
         latencies = sorted(ms for sent_ns, ms in receiver.received if began_ns <= sent_ns < ended_ns)
         if len(receiver.received) != sender.new:
             made, ids = len(receiver.received), len(set(receiver.event_ids))
-            raise BenchFailed(f"{engine.name} made {made} events ({ids} different) of {sender.new}:\n{worker.tail()}")
+            failure = WorkerFailed if made < sender.new else BenchFailed
+            raise failure(f"{engine.name} made {made} events ({ids} different) of {sender.new}:\n{worker.tail()}")
         return Latency(
             p50_ms=_quantile(latencies, 0.5),
             p99_ms=_quantile(latencies, 0.99),

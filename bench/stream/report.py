@@ -21,6 +21,8 @@ def tables(results: Results) -> str:
         rate = results.settings["rate_per_s"]
         parts.append(f"A steady {rate} records a second, linger {results.settings['latency_linger_ms']} ms:")
         parts.append(_latency_table(results))
+    if failures := results.settings.get("failures"):
+        parts.append("Workers that died or got stuck, tried again: " + "; ".join(failures) + ".")
     return "\n\n".join(parts)
 
 

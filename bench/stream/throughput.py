@@ -11,11 +11,12 @@ from bench.stream.engines import Engine, RunPlace
 from bench.stream.job import decode_event
 from bench.stream.source import Reference, create_topic, digest, table_lines
 from bench.stream.topics import Topics
-from bench.stream.worker import BenchFailed, Usage, Worker, cpu_s
+from bench.stream.worker import BenchFailed, Usage, Worker, WorkerFailed, cpu_s
 from compose.local.artifacts import Report
 
 POLL_S = 0.05
 STUCK_S = 60.0  # without progress
+LIMIT_S, LIMIT_READS_PER_S = 120.0, 1000  # a run may take so long, and a second more for so many reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def run_throughput(
     """Run an engine on a fresh group, state and output.
 
     Raises:
-        BenchFailed: it died, got stuck, or made something else than the reference.
+        WorkerFailed: it died or got stuck.
+        BenchFailed: it made something else than the reference.
     """
     run = f"bench-{engine.name}-{uuid4().hex[:8]}"
     events = f"{run}-events"
@@ -88,6 +90,7 @@ def _watch(
     """The moments when half was committed, and when all was committed and all events stood in the log."""
     half: tuple[int, Usage] | None = None
     committed, progress_at = 0, time.monotonic()
+    deadline = progress_at + LIMIT_S + reference.reads / LIMIT_READS_PER_S
     while True:
         worker.check_alive()
         usage = worker.usage()
@@ -98,8 +101,8 @@ def _watch(
             half = committed, usage
         if committed >= reference.reads and topics.length(events) >= reference.events:
             return half or (committed, usage), worker.usage()
-        if time.monotonic() - progress_at > STUCK_S:
-            raise BenchFailed(f"{worker.engine.name} is stuck at {committed} of {reference.reads}:\n{worker.tail()}")
+        if time.monotonic() > min(progress_at + STUCK_S, deadline):
+            raise WorkerFailed(f"{worker.engine.name} is stuck at {committed} of {reference.reads}:\n{worker.tail()}")
         time.sleep(POLL_S)
 
 

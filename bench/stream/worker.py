@@ -16,11 +16,11 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class BenchFailed(Exception):
-    """A worker got stuck, or what it made is wrong: there is no result to show."""
+    """What a worker made is wrong, or there is nothing: no result to show."""
 
 
-class WorkerDied(BenchFailed):
-    """A worker ended by itself."""
+class WorkerFailed(BenchFailed):
+    """A worker ended by itself or got stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ class Worker:
         """The moment of the first record, as the worker noted it.
 
         Raises:
-            BenchFailed: there was none in time.
+            WorkerFailed: there was none in time.
         """
         mark = self.place.folder / "first-record.json"
         deadline = time.monotonic() + timeout_s
         while not mark.exists():
             self.check_alive()
             if time.monotonic() > deadline:
-                raise BenchFailed(f"{self.engine.name}: no record within {timeout_s:.0f} s:\n{self.tail()}")
+                raise WorkerFailed(f"{self.engine.name}: no record within {timeout_s:.0f} s:\n{self.tail()}")
             time.sleep(0.02)
         return Usage(**json.loads(mark.read_text()))
 
@@ -90,10 +90,10 @@ class Worker:
         """Notice the worker's death.
 
         Raises:
-            BenchFailed: it has ended.
+            WorkerFailed: it has ended.
         """
         if self._process.poll() is not None:
-            raise WorkerDied(f"{self.engine.name} ended with {self._process.returncode}:\n{self.tail()}")
+            raise WorkerFailed(f"{self.engine.name} ended with {self._process.returncode}:\n{self.tail()}")
 
     def stop(self) -> None:
         """End it; what it knows is in Kafka."""
