@@ -39,9 +39,11 @@ def held(request: pytest.FixtureRequest) -> Callable[[Verdict], None]:
 
     def judge(verdict: Verdict) -> None:
         request.config.stash.setdefault(_lines, []).append(str(verdict))
-        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"\n  {verdict}")
+        plugins = request.config.pluginmanager
+        reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"\n  {verdict}")
         assert not verdict.faults, "\n".join([verdict.scenario, *verdict.faults])
 
     return judge
