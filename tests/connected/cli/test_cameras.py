@@ -53,6 +53,20 @@ def test_camera_is_put_changed_and_deleted(camera: str) -> None:
     assert "alpr cameras list" in again.output
 
 
+def test_gate_for_both_ways_becomes_no_gate(camera: str) -> None:
+    """A role is taken back by its name; a gate whose site nobody knows is written with a warning."""
+    answer = alpr("cameras", "put", camera, "--role", "both")
+    assert answer.exit_code == 0, answer.output
+    assert "--site" in answer.output
+    found = listed(camera)
+    assert found is not None
+    assert found["role"] == "both"
+    assert alpr("cameras", "put", camera, "--role", "none").exit_code == 0
+    found = listed(camera)
+    assert found is not None
+    assert found["role"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
