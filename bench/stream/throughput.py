@@ -69,11 +69,11 @@ def run_throughput(
         peak_rss_mb = worker.peak_rss_mb()
         worker.stop()
         changelog_records = _verify(engine, topics, events, changelog, reference)
-        (half_records, half_usage) = half
+        half_records, half_usage = half or (0, first)  # a run of one commit has no second half
         return Throughput(
             records_per_s=reference.reads / (end.wall_s - first.wall_s),
             cpu_s_per_100k=(end.cpu_s - first.cpu_s) / reference.reads * 1e5,
-            warmed_cpu_s_per_100k=(end.cpu_s - half_usage.cpu_s) / max(1, reference.reads - half_records) * 1e5,
+            warmed_cpu_s_per_100k=(end.cpu_s - half_usage.cpu_s) / (reference.reads - half_records) * 1e5,
             broker_cpu_s_per_100k=broker_cpu_s / reference.reads * 1e5,
             peak_rss_mb=peak_rss_mb,
             changelog_records=changelog_records,
@@ -86,8 +86,8 @@ def run_throughput(
 
 def _watch(
     worker: Worker, topics: Topics, group: str, source: str, events: str, reference: Reference
-) -> tuple[tuple[int, Usage], Usage]:
-    """The moments when half was committed, and when all was committed and all events stood in the log."""
+) -> tuple[tuple[int, Usage] | None, Usage]:
+    """When half was committed (and how much that was), and when all was and all events stood in the log."""
     half: tuple[int, Usage] | None = None
     committed, progress_at = 0, time.monotonic()
     deadline = progress_at + LIMIT_S + reference.reads / LIMIT_READS_PER_S
@@ -97,10 +97,10 @@ def _watch(
         now = topics.committed(group, source)
         if now > committed:
             committed, progress_at = now, time.monotonic()
-        if half is None and committed >= reference.reads // 2:
+        if half is None and reference.reads // 2 <= committed < reference.reads:
             half = committed, usage
         if committed >= reference.reads and topics.length(events) >= reference.events:
-            return half or (committed, usage), worker.usage()
+            return half, worker.usage()
         if time.monotonic() > min(progress_at + STUCK_S, deadline):
             raise WorkerFailed(f"{worker.engine.name} is stuck at {committed} of {reference.reads}:\n{worker.tail()}")
         time.sleep(POLL_S)
