@@ -125,6 +125,14 @@ def test_every_recipe_is_tested_and_passes() -> None:
     assert {recipe.correlation.type for recipe in RECIPES.rules if recipe.correlation} == set(TYPES)
 
 
+def test_the_example_of_the_docs_passes_its_test() -> None:
+    """What people copy works, and the page names every type."""
+    page = (Path(__file__).parents[4] / "docs" / "correlations.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert [outcome.failures for outcome in run_tests(read_rules({"page": example.encode()}))] == [()]
+    assert [name for name in TYPES if f"| `{name}` |" not in page] == []
+
+
 @pytest.mark.parametrize("source", [*RECIPES.sources, str(ALL_TYPES)])
 def test_the_schema_takes_what_the_reader_takes(source: str) -> None:
     """An editor finds no fault with the recipes."""
