@@ -40,9 +40,19 @@ def test_a_changed_table_is_found() -> None:
     assert verdict.faults == [
         "table: keys missing 1, such as 2",
         "table: keys invented 1, such as 3",
-        "table: values wrong 1, such as 1",
+        "table: values wrong 1, such as 1: expected 'a', found 'A'",
     ]
     assert "BROKEN" in str(verdict)
+
+
+def test_a_wrong_value_is_shown_where_it_differs() -> None:
+    """Of long values the place that differs is shown, not the whole."""
+    verdict = Verdict("made up")
+    verdict.table("table", {1: b"a" * 1000 + b"b"}, {1: b"a" * 1000 + b"cd"})
+    assert (
+        f"at byte 1000 of 1001 expected {b'a' * 150 + b'b'!r}, found {b'a' * 150 + b'cd'!r} of 1002"
+        in verdict.faults[0]
+    )
 
 
 def test_nothing_expected_is_a_fault() -> None:

@@ -8,6 +8,16 @@ from typing import Any
 SHOWN = 3
 
 
+def difference(expected: Any, found: Any, around: int = 150) -> str:
+    """Where two values part, with what stands before and behind it."""
+    if not isinstance(expected, bytes) or not isinstance(found, bytes):
+        return f"expected {expected!r}, found {found!r}"
+    pairs = zip(expected, found, strict=False)
+    at = next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(expected), len(found)))
+    part = slice(max(0, at - around), at + around)
+    return f"at byte {at} of {len(expected)} expected {expected[part]!r}, found {found[part]!r} of {len(found)}"
+
+
 @dataclass
 class Verdict:
     """Collects what a scenario compared. Everything is compared before anything is judged.
@@ -54,7 +64,10 @@ class Verdict:
         self.numbers[what] = f"{len(expected)} keys"
         self._fault(f"{what}: keys missing", expected.keys() - found.keys())
         self._fault(f"{what}: keys invented", found.keys() - expected.keys())
-        self._fault(f"{what}: values wrong", {key for key in expected.keys() & found if expected[key] != found[key]})
+        wrong = {key for key in expected.keys() & found if expected[key] != found[key]}
+        self._fault(f"{what}: values wrong", wrong)
+        for key in sorted(wrong)[:1]:
+            self.faults[-1] += f": {difference(expected[key], found[key])}"
         if not expected:
             self.faults.append(f"{what}: nothing was expected, so nothing was tested")
 
