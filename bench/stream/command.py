@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--linger-ms", type=int, default=50, help="of all producers in drained runs")
     parser.add_argument("--rate", type=int, default=2000, help="records a second of the latency runs")
-    parser.add_argument("--latency-seconds", type=float, default=20.0, help="measured part of a latency run")
+    parser.add_argument("--latency-seconds", type=float, default=15.0, help="measured part of a latency run")
     parser.add_argument("--latency-runs", type=int, default=3, help="latency runs of each engine")
     parser.add_argument("--no-latency", action="store_true", help="drained runs only")
     parser.add_argument("--no-throughput", action="store_true", help="latency runs only")

@@ -15,7 +15,7 @@ def tables(results: Results) -> str:
     """All tables, as Markdown."""
     parts = [f"Measured on {results.machine}; {_settings(results)}."]
     for records in sorted(results.throughput):
-        parts.append(f"{records:,} records, drained and verified, medians:".replace(",", " "))
+        parts.append(f"{_spaced(records)} records, drained and verified, medians:")
         parts.append(_throughput_table(results, records))
     if results.latency:
         rate = results.settings["rate_per_s"]
@@ -24,6 +24,10 @@ def tables(results: Results) -> str:
     if failures := results.settings.get("failures"):
         parts.append("Workers that died or got stuck, tried again: " + "; ".join(failures) + ".")
     return "\n\n".join(parts)
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
 
 
 def _settings(results: Results) -> str:
@@ -84,7 +88,7 @@ def write_plot(path: Path, results: Results) -> None:
     """Two bar charts of the largest run, as SVG: records per second and CPU seconds per 100 thousand records."""
     records = max(results.throughput)
     found = {title(name): median(runs) for name, runs in results.throughput[records].items()}
-    amount = f"{records:,} records".replace(",", " ")
+    amount = f"{_spaced(records)} records"
     charts = [
         (f"records per second ({amount}; more is better)", {name: one.records_per_s for name, one in found.items()}),
         ("worker CPU seconds per 100 thousand (less is better)", {n: one.cpu_s_per_100k for n, one in found.items()}),

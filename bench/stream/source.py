@@ -40,7 +40,7 @@ class Reference:
     read_bytes: float
 
 
-def reads_of_town(count: int) -> list[Fields]:
+def reads_of_town(count: int) -> Iterator[Fields]:
     """Seeded reads in the order of their times: passes of one to five reads, one repeat in five misread by OCR."""
     random = Random(count)
     plates = [_plate(random) for _ in range(VEHICLES)]
@@ -57,7 +57,7 @@ def reads_of_town(count: int) -> list[Fields]:
                 plate = _misread(random, plate)
             found.append((START_MS + start_ms + time_ms, camera, track, plate, number))
     found.sort()
-    return [_read(random, *parts) for parts in found[:count]]
+    return (_read(random, *parts) for parts in found[:count])
 
 
 def _plate(random: Random) -> str:
