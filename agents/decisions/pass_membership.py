@@ -61,6 +61,17 @@ class Membership:
         self._gap = gap
         self._least = least
 
+    def is_alone(self, state: CameraPasses, home: Pass | None, folded: str, read: TrackRead | None) -> bool:
+        """Whether no pass but `home` can be linked: nothing else has the text or the track. Most detections are so."""
+        if home is None:
+            return not (folded and state.with_fold(folded)) and (read is None or not state.with_track(read.track_id))
+        return (
+            (not folded or len(state.with_fold(folded)) == 1)
+            and list(home.folds) == ([folded] if folded else [])
+            and all(len(state.with_track(one.track_id)) == 1 for one in home.tracked)
+            and (read is None or len(state.with_track(read.track_id)) <= 1)
+        )
+
     def nearest(self, state: CameraPasses, reach: Reach, but: Pass | None) -> Pass | None:
         """The pass next to a detection in time, of those that it is linked to, `but` one; of equals the oldest."""
         best: Pass | None = None
@@ -152,3 +163,15 @@ def with_span(spans: Iterable[Span], added: Span, gap: Micros) -> list[Span]:
         else:
             apart.append(span)
     return [*apart, (begin, end)]
+
+
+def is_listed(item: Pass, folded: str, read: TrackRead | None) -> bool:
+    """Whether a pass that knows a detection is found by all that its next message says, and by nothing else then."""
+    return list(item.folds) == ([folded] if folded else []) and (
+        read is None or any(one.event_id == read.event_id and one.track_id == read.track_id for one in item.tracked)
+    )
+
+
+def age(item: Pass) -> tuple[Micros, str]:
+    """Orders passes: the older one keeps its id."""
+    return (item.captured_at, item.event_id)

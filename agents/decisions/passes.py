@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agents.decisions.pass_contents import contents_of, identity, total
-from agents.decisions.pass_membership import Membership, Reach, with_span
+from agents.decisions.pass_membership import Membership, Reach, age, is_listed, with_span
 from agents.decisions.pass_revisions import is_due, progress, revise
 from agents.decisions.pass_settings import DeduplicationSettings
 from agents.decisions.ticks import CameraTime, Timetable
@@ -95,18 +95,10 @@ class PassKeeper:
         home = state.of_event(detection.event_id)
         is_done = home is not None and detection.event_id in home.finals  # sent twice, or its final one was faster
         rest = None if home is None or is_done else self._others(home, detection, folded, read)
-        found = home
+        found: Pass | None = home
         merging: list[Pass] = []
-        if not is_done:
-            reach = Reach.of(detection, folded, read)
-            if home is None or (rest is not None and home.event_id != detection.event_id):
-                found = self._membership.nearest(state, reach, home)
-            if found is not None:
-                if found is not home:
-                    reach.extend(found)
-                elif rest is None:
-                    self._reach_out(reach, home, detection, folded)
-                merging = self._membership.bridged(state, [item for item in (home, found) if item is not None], reach)
+        if not is_done and not (rest is None and self._membership.is_alone(state, home, folded, read)):
+            found, merging = self._find(state, detection, folded, read, home, stays=rest is None)
         if found is not None:
             for item in (found, *merging):
                 item.load()
@@ -114,8 +106,7 @@ class PassKeeper:
         state.watermark = self.watermark(state, clock)  # by the lateness so far: more of it does not turn time back
         state.lateness = lateness
         state.newest_at = max(state.newest_at, detection.captured_at)
-        watermark = self.watermark(state, clock)
-        state.watermark = watermark
+        watermark = state.watermark = self.watermark(state, clock)
         sightings = []
         if home is not None and rest is not None:
             sightings.append(self._leave(state, home, detection, rest))
@@ -124,18 +115,54 @@ class PassKeeper:
             new_id = detection.event_id if home is None else split_pass_id(home.event_id, detection.event_id)
             found = Pass(new_id, detection.captured_at, match_key(detection.plate, detection.camera_id))
             state.open(found)
-        joined = min((found, *merging), key=_age) if merging else found
-        state.withdraw(joined)
+        joined = min((found, *merging), key=age) if merging else found
+        is_found = joined is home and not merging and rest is None and is_listed(joined, folded, read)
+        if not is_found:
+            state.withdraw(joined)
         others = [item for item in (found, *merging) if item is not joined]
         withdrawn = self._merge(state, joined, others, contents, watermark) if others else []
         if not is_done:
             sightings += self._join(joined, detection, contents, folded, read, watermark, is_merged=bool(others))
         sightings += withdrawn
         joined.touch(state.newest_at)
-        state.enter(joined)
+        if not is_found:
+            state.enter(joined)
         self._set_ends(state, joined)
         sightings += self._close(state, watermark)
         return Admission(tuple(sightings), joined=known, merged=len(withdrawn))
+
+    def _find(
+        self,
+        state: CameraPasses,
+        detection: Detection,
+        folded: str,
+        read: TrackRead | None,
+        home: Pass | None,
+        *,
+        stays: bool,
+    ) -> tuple[Pass | None, list[Pass]]:
+        """The pass of a detection and the passes that are one with it then.
+
+        Args:
+            state: of the camera.
+            detection: what has come.
+            folded: its folded text.
+            read: of its track.
+            home: the pass that had its early message.
+            stays: whether it stays with the others of that.
+        """
+        reach = Reach.of(detection, folded, read)
+        found = home
+        if home is None or (not stays and home.event_id != detection.event_id):
+            found = self._membership.nearest(state, reach, home)
+        if found is None:
+            return None, []
+        if found is not home:
+            reach.extend(found)
+        elif stays:
+            self._reach_out(reach, home, detection, folded)
+        known = [found] if home is None or home is found else [home, found]
+        return found, self._membership.bridged(state, known, reach)
 
     def watermark(self, state: CameraPasses, clock: Micros) -> Micros:
         """Event time up to which the reads of a camera are complete, now that the log's clock says so."""
@@ -232,7 +259,7 @@ class PassKeeper:
     ) -> list[Sighting]:
         """Take passes into an older one; gives their last revisions. One that all others have left says `contents`."""
         withdrawn = []
-        for item in sorted(others, key=_age):
+        for item in sorted(others, key=age):
             if item.revision:
                 own = _sum(item.settled, item.early) or contents
                 withdrawn.append(revise(item, own, identity(own), watermark, merged_into=into.event_id))
@@ -321,7 +348,7 @@ class PassKeeper:
         if excess > 0:
             ids = {id(item) for item in gone}
             kept = [item for item in state.passes if id(item) not in ids]
-            gone += sorted(kept, key=lambda item: (item.touched_at, *_age(item)))[:excess]
+            gone += sorted(kept, key=lambda item: (item.touched_at, *age(item)))[:excess]
         ids = {id(item) for item in gone}
         due = [item for item in state.passes if item.unsent and (item.settles_at < settled or id(item) in ids)]
         sightings = []
@@ -366,11 +393,6 @@ def _bound(state: CameraPasses) -> None:
     """Note when the first pass ends, and when the first one with something unsent settles."""
     state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
     state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
-
-
-def _age(item: Pass) -> tuple[Micros, str]:
-    """Orders passes: the older one keeps its id."""
-    return (item.captured_at, item.event_id)
 
 
 def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:

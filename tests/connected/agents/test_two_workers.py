@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +19,9 @@ from tests.connected.agents.core_worker import CoreWorker
 
 DETECTIONS = int(os.environ.get("ALPR_TEST_DETECTIONS", "20000"))
 SCENE = Scene(cameras=24, detections=DETECTIONS)
-WAIT_S = 240.0
+WAIT_S = 400.0
+LOOK_EVERY_S = 3.0
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture
@@ -63,6 +66,7 @@ def settled(worker: CoreWorker) -> list[Sighting]:
     """The sightings on the topic, once they are those of a replay of the log by one deduplicator."""
 
     def complete() -> list[Sighting]:
+        time.sleep(LOOK_EVERY_S)  # each look reads both topics from their beginnings
         expected = {(one.event_id, one.revision): one for one in worker.replayed()}
         found = {(one.event_id, one.revision): one for one in worker.events(SIGHTINGS.name)}
         counted = sum(one.detections for one in final(worker, list(found.values())).values() if not one.merged_into)
@@ -86,7 +90,7 @@ def test_two_workers_give_the_passes_and_contents_of_one(workers: list[CoreWorke
     first.start()
     third = len(records) // 3
     first.put(DETECTED, *records[:third])
-    first.until(lambda: len(first.events(SIGHTINGS.name)) > third // 4, "sightings of the first worker", WAIT_S)
+    first.until(lambda: first.handled(ROUTED) > third // 4, "detections at the first worker", WAIT_S)
     second.start()
     first.put(DETECTED, *records[third : 2 * third])
     second.until(lambda: second.handled(ROUTED) > 0, "detections at the second worker", WAIT_S)
