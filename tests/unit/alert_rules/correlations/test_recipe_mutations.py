@@ -52,7 +52,7 @@ def recipes() -> Iterator[tuple[str, str]]:
             yield text.split("\n", 1)[0].removeprefix("  - id: "), text
 
 
-@pytest.mark.parametrize(("recipe_id", "recipe"), recipes())
+@pytest.mark.parametrize(("recipe_id", "recipe"), list(recipes()))
 def test_a_changed_rule_fails_its_tests(recipe_id: str, recipe: str) -> None:
     """Whatever is shifted, flipped or left out, one of the tests notices."""
     unnoticed, tried = [], 0
