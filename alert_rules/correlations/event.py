@@ -40,6 +40,12 @@ class Seen:
     tags: tuple[int, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
     gone: bool = False
+    _plain: Plain = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, sighting: Sighting, plain: Plain, tags: tuple[int, ...], notes: Mapping[str, str]) -> "Seen":
+        """An event whose sighting is at hand in plain values (`plain_sighting`): many rules count the same one."""
+        return cls(sighting, tags, notes, False, _with(plain, tags, notes, False))
 
     @property
     def at_us(self) -> int:
@@ -63,22 +69,29 @@ class Seen:
 
     def encode(self) -> Plain:
         """As plain values; what is unknown is left out."""
-        body = _plain_sighting(self.sighting)
-        if self.tags:
-            body["tags"] = list(self.tags)
-        if self.notes:
-            body["notes"] = dict(self.notes)
-        if self.gone:
-            body["gone"] = True
-        return body
+        if self._plain is not None:
+            return self._plain
+        return _with(plain_sighting(self.sighting), self.tags, self.notes, self.gone)
 
     @classmethod
     def decode(cls, body: Plain) -> "Seen":
         """From plain values."""
-        return cls(_sighting(body), tuple(body.get("tags", ())), body.get("notes", {}), body.get("gone", False))
+        return cls(_sighting(body), tuple(body.get("tags", ())), body.get("notes", {}), body.get("gone", False), body)
 
 
-def _plain_sighting(seen: Sighting) -> dict[str, Plain]:
+def _with(plain: Plain, tags: tuple[int, ...], notes: Mapping[str, str], gone: bool) -> Plain:
+    body = dict(plain)
+    if tags:
+        body["tags"] = list(tags)
+    if notes:
+        body["notes"] = dict(notes)
+    if gone:
+        body["gone"] = True
+    return body
+
+
+def plain_sighting(seen: Sighting) -> dict[str, Plain]:
+    """A sighting in plain values; what is unknown is left out."""
     body: dict[str, Plain] = {
         "id": seen.event_id, "at": seen.captured_at, "rev": seen.revision, "cam": seen.camera_id, "key": seen.match_key,
         "site": seen.site_id, "dir": seen.direction, "visit": seen.visit_id, "track": seen.track_id,
