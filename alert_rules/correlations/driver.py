@@ -216,15 +216,15 @@ class Correlator:
             return
         least = marks.least(self._sources)
         if least is None or least == before.decided_us:
-            work.put(WATERMARKS, PartitionTime(marks, before.decided_us, before.forgotten_us).encode())
+            _set_time(work, PartitionTime(marks, before.decided_us, before.forgotten_us))
             return
         # what is decided while time passes must see the new time: nothing may begin to wait for what is over
-        work.put(WATERMARKS, PartitionTime(marks, least, before.forgotten_us).encode())
+        _set_time(work, PartitionTime(marks, least, before.forgotten_us))
         self._seed(work, least)
         for until_us, rows in _due(work, before.decided_us, least):
             self._pass_time(work, rows, until_us, step)
         forgotten_us = _forget(work, before.forgotten_us, least - KEEP_ADMITTED_US)
-        work.put(WATERMARKS, PartitionTime(marks, least, forgotten_us).encode())
+        _set_time(work, PartitionTime(marks, least, forgotten_us))
         step.outputs.append(Passed(least))
 
     def _seed(self, work: Working, now_us: int) -> None:
@@ -281,7 +281,15 @@ class Correlator:
 
 
 def _time_of_partition(work: Working) -> PartitionTime:
-    return PartitionTime.decode(work.get(WATERMARKS))
+    """How far the partition is; asked for each event, so decoded once."""
+    if work.time is None:
+        work.time = PartitionTime.decode(work.get(WATERMARKS))
+    return work.time
+
+
+def _set_time(work: Working, time: PartitionTime) -> None:
+    work.time = time
+    work.put(WATERMARKS, time.encode())
 
 
 def _forget(work: Working, after_us: int | None, until_us: int) -> int:

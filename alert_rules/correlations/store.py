@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from alert_rules.correlations.event import Plain
+from alert_rules.correlations.watermarks import PartitionTime
 
 WATERMARKS, ADMITTED, DUE, STATE = b"w", b"a", b"d", b"s"
 _SHIFT = 1 << 63
@@ -39,12 +40,14 @@ class Working:
 
     Attributes:
         changes: to be written; None deletes.
+        time: of the partition, once it has been read.
     """
 
     def __init__(self, store: OrderedStore) -> None:
         self._store = store
         self._read: dict[bytes, bytes | None] = {}
         self.changes: dict[bytes, bytes | None] = {}
+        self.time: PartitionTime | None = None
 
     def prefetch(self, keys: Iterable[bytes]) -> None:
         """Read keys at once that `get` will ask for."""
