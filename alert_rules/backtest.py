@@ -31,7 +31,8 @@ def backtest(
     """
     memory: dict[bytes, bytes | None] = {}
     correlations = Correlations(engine.rules.enabled, engine.watchlists)
-    newest_us, decided_us, sighting = 0, 0, None
+    oldest_us = newest_us = decided_us = None
+    sighting: Sighting | None = None
     for sighting in sightings:
         match = engine.match(sighting)
         if match is not None:
@@ -40,16 +41,20 @@ def backtest(
             yield sighting, decision
         if correlations.is_empty:
             continue
-        if not newest_us:
-            correlations.advance(sighting.captured_at - lateness_us - 1)
         late = correlations.take(sighting)
         if late.alerts:
             yield sighting, _decision(late)
-        newest_us = max(newest_us, sighting.captured_at)
-        if newest_us - lateness_us >= decided_us + ADVANCE_EVERY_US:
+        at_us = sighting.captured_at
+        oldest_us = at_us if oldest_us is None else min(oldest_us, at_us)
+        newest_us = at_us if newest_us is None else max(newest_us, at_us)
+        if newest_us - lateness_us >= (oldest_us if decided_us is None else decided_us) + ADVANCE_EVERY_US:
+            if decided_us is None:
+                correlations.advance(oldest_us - 1)  # time begins with the first sighting, whenever it came
             decided_us = newest_us - lateness_us
             yield sighting, _decision(correlations.advance(decided_us))
-    if sighting is not None and not correlations.is_empty:
+    if sighting is not None and oldest_us is not None and newest_us is not None:
+        if decided_us is None:
+            correlations.advance(oldest_us - 1)
         yield sighting, _decision(correlations.advance(newest_us))
 
 
