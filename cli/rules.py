@@ -20,7 +20,7 @@ from alert_rules.json_schema import schema_text
 from alert_rules.loading import RuleSet, load_rules
 from alert_rules.settings import rule_settings
 from alert_rules.sightings import sighting_from_json, sightings_from_lines
-from alert_rules.watchlist_files import load_watchlists
+from alert_rules.watchlist_files import load_table
 from alert_rules.watchlists import Watchlists
 from cli.errors import CommandError
 from schemas.errors import SchemaError
@@ -210,10 +210,12 @@ def _load(paths: tuple[Path, ...]) -> RuleSet:
 def _watchlists(path: Path | None) -> Watchlists:
     if path is not None and not path.exists():
         raise CommandError(f"{path}: there is no such file or folder")
+    lists = Watchlists()
     try:
-        return Watchlists(load_watchlists([path or rule_settings().watchlists_path]))
+        lists.install(load_table([path or rule_settings().watchlists_path]))
     except RuleFileError as error:
         raise _refused(error) from error
+    return lists
 
 
 def _refused(error: RuleFileError) -> CommandError:
