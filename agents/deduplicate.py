@@ -187,7 +187,7 @@ class Deduplicator:
         assert work.timetable is not None
         at = max(work.clock.at, event.at)
         self._tell(work)
-        for camera_id in work.timetable.due(at):
+        for camera_id in sorted(work.timetable.due(at)):  # in an order that does not depend on what is remembered
             camera = camera_id.encode()
             sightings, has_changed = self._keeper.settle(self._state(work, camera), at)
             if has_changed:

@@ -125,7 +125,7 @@ class EventCodec:
         return self._resolve(cls, value)
 
     def _resolve(self, cls: type[Event], value: bytes | None) -> Event:
-        """Decode by fastavro; note whether the next value of this id needs that."""
+        """Decode by fastavro; note whether the values of this id need that."""
         schema_id = schema_id_of(value)
         assert value is not None
         writer = self._for_reading(schema_id)
@@ -133,6 +133,8 @@ class EventCodec:
         place = (cls, value[:HEADER_BYTES])
         if place not in self._direct:
             self._direct[place] = _direct_reader(cls) if is_same_layout(writer, reader) else None
+            if self._direct[place] is not None:  # the first value of an id is read as all later ones are
+                return self.decode_as(cls, value)
         source = io.BytesIO(value)
         source.seek(HEADER_BYTES)
         try:

@@ -104,7 +104,8 @@ class PassKeeper:
                 item.load()
         state.advance(offset, recorded_at_ms, source)
         state.watermark = self.watermark(state, clock)  # by the lateness so far: more of it does not turn time back
-        state.lateness = lateness
+        if lateness != state.lateness:
+            state.lateness, state.ends_at = lateness, None
         state.newest_at = max(state.newest_at, detection.captured_at)
         watermark = state.watermark = self.watermark(state, clock)
         sightings = []
@@ -119,7 +120,11 @@ class PassKeeper:
         is_found = joined is home and not merging and rest is None and is_listed(joined, folded, read)
         if not is_found:
             state.withdraw(joined)
-        others = [item for item in (found, *merging) if item is not joined]
+        others = (
+            []
+            if not merging
+            else [item for item in state.passes if item is not joined and _is_one_of(item, (found, *merging))]
+        )
         withdrawn = self._merge(state, joined, others, contents, watermark) if others else []
         if not is_done:
             sightings += self._join(joined, detection, contents, folded, read, watermark, is_merged=bool(others))
@@ -393,6 +398,10 @@ def _bound(state: CameraPasses) -> None:
     """Note when the first pass ends, and when the first one with something unsent settles."""
     state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
     state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
+
+
+def _is_one_of(item: Pass, others: Iterable[Pass]) -> bool:
+    return any(item is other for other in others)
 
 
 def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:
