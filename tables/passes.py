@@ -240,6 +240,13 @@ class CameraPasses:
         """Passes that have detections of this track."""
         return self._by_trait.get((TRACK_TRAIT, track_id), ())
 
+    def in_order(self, found: Sequence[Pass]) -> Sequence[Pass]:
+        """Some passes in the order in which they were opened, which is the one in the table."""
+        if len(found) < 2:
+            return found
+        ids = {id(item) for item in found}
+        return [item for item in self.passes if id(item) in ids]
+
     def open(self, item: Pass) -> None:
         """Add a new pass; `enter` it when it is complete."""
         self.passes.append(item)

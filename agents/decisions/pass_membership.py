@@ -143,10 +143,11 @@ class Membership:
 
 
 def _candidates(state: CameraPasses, reach: Reach) -> Iterator[Pass]:
+    """In an order that the table's value tells too: which comes first decides what an unreadable read joins."""
     for folded in reach.folds:
-        yield from state.with_fold(folded)
+        yield from state.in_order(state.with_fold(folded))
     for read in reach.tracked:
-        yield from state.with_track(read.track_id)
+        yield from state.in_order(state.with_track(read.track_id))
 
 
 def _distance(reach: Reach, item: Pass) -> Micros:

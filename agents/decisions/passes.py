@@ -12,7 +12,7 @@ A final message that turns its early one into another plate takes its detection 
 joined what the early message said.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agents.decisions.pass_contents import contents_of, identity, total
@@ -120,11 +120,7 @@ class PassKeeper:
         is_found = joined is home and not merging and rest is None and is_listed(joined, folded, read)
         if not is_found:
             state.withdraw(joined)
-        others = (
-            []
-            if not merging
-            else [item for item in state.passes if item is not joined and _is_one_of(item, (found, *merging))]
-        )
+        others = state.in_order([item for item in (found, *merging) if item is not joined])
         withdrawn = self._merge(state, joined, others, contents, watermark) if others else []
         if not is_done:
             sightings += self._join(joined, detection, contents, folded, read, watermark, is_merged=bool(others))
@@ -260,7 +256,7 @@ class PassKeeper:
         return sighting
 
     def _merge(
-        self, state: CameraPasses, into: Pass, others: list[Pass], contents: Contents, watermark: Micros
+        self, state: CameraPasses, into: Pass, others: Sequence[Pass], contents: Contents, watermark: Micros
     ) -> list[Sighting]:
         """Take passes into an older one; gives their last revisions. One that all others have left says `contents`."""
         withdrawn = []
@@ -398,10 +394,6 @@ def _bound(state: CameraPasses) -> None:
     """Note when the first pass ends, and when the first one with something unsent settles."""
     state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
     state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
-
-
-def _is_one_of(item: Pass, others: Iterable[Pass]) -> bool:
-    return any(item is other for other in others)
 
 
 def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:
