@@ -36,7 +36,8 @@ def run_tests(rules: RuleSet) -> Iterator[TestOutcome]:
     """Run every inline test; each sees its own rule, switched on, and its own watchlists."""
     for rule in rules.rules:
         for test in rule.tests:
-            yield TestOutcome(rule, test, tuple(_failures(test, _run(rule, test))))
+            failures = differences(test.alerts, test.place, _run(rule, test))
+            yield TestOutcome(rule, test, tuple(failures))
 
 
 def _run(rule: Rule, test: RuleTest) -> list[Alert]:
@@ -61,14 +62,23 @@ def _run_correlation(correlations: Correlations, test: RuleTest) -> list[Alert]:
     return correlations.advance(max(times, default=BASE_US) + test.until_us).alerts
 
 
-def _failures(test: RuleTest, alerts: list[Alert]) -> Iterator[tuple[Place, str]]:
-    expected = test.alerts if isinstance(test.alerts, int) else len(test.alerts)
-    if len(alerts) != expected:
+def differences(
+    expected: tuple[ExpectedAlert, ...] | int, place: Place, alerts: list[Alert]
+) -> Iterator[tuple[Place, str]]:
+    """Places and what is different there, between the alerts that a rule was to raise and those that it raised.
+
+    Args:
+        expected: in the order of the alerts; or how many.
+        place: of the expectation.
+        alerts: of one rule.
+    """
+    wanted_count = expected if isinstance(expected, int) else len(expected)
+    if len(alerts) != wanted_count:
         fired = "; ".join(f"{to_iso(alert.fired_at)} {alert.message!r:.80}" for alert in alerts[:5]) or "none"
-        yield test.place, f"expected {expected} alerts, {len(alerts)} fired: {fired}"
+        yield place, f"expected {wanted_count} alerts, {len(alerts)} fired: {fired}"
         return
-    if not isinstance(test.alerts, int):
-        for wanted, alert in zip(test.alerts, alerts, strict=True):
+    if not isinstance(expected, int):
+        for wanted, alert in zip(expected, alerts, strict=True):
             for difference in _differences(wanted, alert):
                 yield wanted.place, difference
 

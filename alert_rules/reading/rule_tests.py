@@ -71,6 +71,27 @@ def read_tests(node: Node, problems: Problems) -> tuple[RuleTest, ...]:
 
 def _test(body: Mapping, number: int, problems: Problems) -> RuleTest:
     expect.known_keys(body, KEYS, "a test", problems)
+    return RuleTest(
+        name=read_name(body, number),
+        events=read_events(body, problems),
+        alerts=read_expected(expect.required(body, "alerts", "a test"), problems),
+        watchlists=read_watchlists(body, problems),
+        place=body.place,
+        until_us=read_until(body),
+    )
+
+
+def read_name(body: Mapping, number: int) -> str:
+    """The test's name; by default its number."""
+    return expect.optional_text(body, "name", "'name'", limit=200) or f"test {number}"
+
+
+def read_events(body: Mapping, problems: Problems) -> tuple[Sighting, ...]:
+    """The sightings of a test, in their order.
+
+    Raises:
+        RuleProblem: there are none, or too many.
+    """
     nodes = expect.items(expect.required(body, "events", "a test"), "events")
     if len(nodes) > MAX_EVENTS:
         raise RuleProblem(body.place, f"{len(nodes):,} events; a test has at most {MAX_EVENTS:,}")
@@ -78,18 +99,11 @@ def _test(body: Mapping, number: int, problems: Problems) -> RuleTest:
     for index, node in enumerate(nodes, start=1):
         with problems.collect():
             events.append(_event(expect.mapping(node, "an event"), index, problems))
-    return RuleTest(
-        name=expect.optional_text(body, "name", "'name'", limit=200) or f"test {number}",
-        events=tuple(events),
-        alerts=_alerts(expect.required(body, "alerts", "a test"), problems),
-        watchlists=_watchlists(body.entries["watchlists"], problems) if "watchlists" in body.entries else (),
-        place=body.place,
-        until_us=_until(body),
-    )
+    return tuple(events)
 
 
-def _until(body: Mapping) -> int:
-    """How far time goes on after the last event."""
+def read_until(body: Mapping) -> int:
+    """How far time goes on after the last event, in microseconds."""
     if "until" not in body.entries:
         return 0
     return round(expect.duration_s(body.entries["until"], "'until': time after the last event") * MICROS_PER_S)
@@ -162,7 +176,12 @@ def _at(node: Node) -> int:
         ) from None
 
 
-def _alerts(node: Node, problems: Problems) -> tuple[ExpectedAlert, ...] | int:
+def read_expected(node: Node, problems: Problems) -> tuple[ExpectedAlert, ...] | int:
+    """The alerts that are expected, or how many.
+
+    Raises:
+        RuleProblem: it is neither.
+    """
     if isinstance(node, Scalar) and not node.is_null:
         return expect.whole_number(node, "alerts (a list, or how many)", 0, MAX_EVENTS)
     expected = []
@@ -180,8 +199,12 @@ def _alerts(node: Node, problems: Problems) -> tuple[ExpectedAlert, ...] | int:
     return tuple(expected)
 
 
-def _watchlists(node: Node, problems: Problems) -> tuple[WatchlistEntry, ...]:
+def read_watchlists(body: Mapping, problems: Problems) -> tuple[WatchlistEntry, ...]:
+    """The entries of a test's own ``watchlists``."""
     entries: list[WatchlistEntry] = []
+    if "watchlists" not in body.entries:
+        return ()
+    node = body.entries["watchlists"]
     for name, listed in expect.mapping(node, "watchlists").entries.items():
         if len(name) > WATCHLIST_NAME_CHARS:
             raise RuleProblem(node.place, "the name of a watchlist is too long")

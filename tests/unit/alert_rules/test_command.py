@@ -152,3 +152,60 @@ def test_backtest_can_sort(folder: Path) -> None:
 def test_schema_prints_the_schema() -> None:
     """For editors."""
     assert alpr_rules("schema").output == schema_text()
+
+
+SUITE = "rule_files: r.yml\ntests: [{rules: [red], events: [{vehicle_color: red}], alerts: {red: COUNT}}]\n"
+
+
+def test_test_runs_test_files_and_writes_junit(folder: Path) -> None:
+    """Files of tests stand beside rule files on the command line; JUnit XML holds the outcomes of both."""
+    Path("suite.yml").write_text(SUITE.replace("COUNT", "1"))
+    result = alpr_rules("test", "r.yml", "suite.yml", "--junit", "out.xml")
+    assert (result.exit_code, result.output) == (0, "2 passed, 0 failed; without a test: red\n")
+    Path("suite.yml").write_text(SUITE.replace("COUNT", "2"))
+    result = alpr_rules("test", "suite.yml", "--junit", "out.xml")
+    assert result.exit_code == 1
+    assert "FAILED  suite.yml: test 1\n        suite.yml:2:65: red: expected 2 alerts, 1 fired" in result.output
+    assert '<failure message="suite.yml:2:65: red: expected 2 alerts' in Path("out.xml").read_text()
+
+
+def test_test_shows_the_mistakes_of_both_kinds_of_file(folder: Path) -> None:
+    """Nothing runs while anything is wrong."""
+    Path("suite.yml").write_text(SUITE.replace("[red]", "[rad]"))
+    Path("s.yml").write_text("rules: [{id: a}]")
+    result = alpr_rules("test", "suite.yml", "s.yml")
+    assert result.exit_code == 1
+    assert "suite.yml:2:18: no rule 'rad'" in result.output
+    assert "s.yml:1:9: a rule needs 'match'" in result.output
+
+
+def test_diff_shows_what_changes(folder: Path) -> None:
+    """One line an alert, counts by rule; --fail makes it the exit code."""
+    Path("new.yml").write_text(RULE.replace("10m", "30s").replace("watchlist: stolen", "plate: C2"))
+    args = ("diff", "r.yml", "new.yml", "--events", "events.jsonl", "--watchlists", "stolen.csv")
+    result = alpr_rules(*args)
+    assert result.exit_code == 0
+    assert [line[0] for line in result.output.splitlines()[:3]] == ["-", "+", "+"]
+    assert "listed: 2 appear, 1 vanish, 0 change, 0 stay" in result.output
+    assert "red: 0 appear, 0 vanish, 0 change, 1 stay" in result.output
+    assert alpr_rules(*args, "--fail").exit_code == 1
+    assert alpr_rules("diff", "r.yml", "r.yml", *args[3:], "--fail").exit_code == 0
+    bodies = [json.loads(line) for line in alpr_rules(*args, "--json").output.splitlines() if line.startswith("{")]
+    assert [body["difference"] for body in bodies] == ["appears", "appears", "vanishes"]
+
+
+def test_diff_compares_watchlists(folder: Path) -> None:
+    """The same rules with other lists."""
+    Path("more.csv").write_text("plate\nC2\n")
+    result = alpr_rules(
+        "diff",
+        "r.yml",
+        "r.yml",
+        "--events",
+        "events.jsonl",
+        "--watchlists",
+        "stolen.csv",
+        "--new-watchlists",
+        "more.csv",
+    )
+    assert "listed: 0 appear, 1 vanish" in result.output
