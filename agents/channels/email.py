@@ -7,6 +7,7 @@ from email.headerregistry import Address as MailAddress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, parseaddr
+from ipaddress import ip_address
 from typing import ClassVar
 
 import aiosmtplib
@@ -106,7 +107,9 @@ class EmailChannel:
         port = int(params["smtp_port"])
         implicit_tls = port == 465  # RFC 8314
         asked = params.get("use_tls", "").lower() in {"true", "1", "yes", "on"}
-        start_tls = True if asked or (own_server and endpoints.smtp_starttls) else None  # None: where it is offered
+        # a password never leaves this machine in clear: an attacker in between would only have to hide the offer
+        secret = bool(password) and not _is_here(params["smtp_host"])
+        start_tls = True if asked or secret or (own_server and endpoints.smtp_starttls) else None  # None: where offered
         client = aiosmtplib.SMTP(
             hostname=params["smtp_host"],
             port=port,
@@ -152,6 +155,14 @@ class EmailChannel:
     def _own_secrets(self) -> tuple[str, ...]:
         password = self._endpoints.smtp_password
         return (password.get_secret_value(),) if password is not None else ()
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine, so that nothing travels."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _split(recipients: str) -> list[str]:

@@ -444,6 +444,22 @@ async def test_wrong_password_is_rejected() -> None:
         server.stop()
 
 
+async def test_a_password_does_not_travel_in_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server elsewhere that offers no TLS does not get to see the login."""
+    server = MailReceiver()
+    server.login = ("alpr", SECRET)
+    server.start(with_login=True)
+    monkeypatch.setattr("agents.channels.email._is_here", lambda host: False)
+    try:
+        endpoints = Endpoints(smtp_host="127.0.0.1", smtp_port=server.port, smtp_username="alpr", smtp_password=SECRET)
+        channel = EmailChannel(NotifySettings(**FAST), endpoints, MESSAGES, NoImages())
+        with pytest.raises(SinkUnavailable, match="STARTTLS"):
+            await channel.send(notification(channel, {"to": "a@example.org"}))
+        assert not server.mails
+    finally:
+        server.stop()
+
+
 def _texts(blocks: list[dict[str, Any]]) -> str:
     parts = []
     for block in blocks:
