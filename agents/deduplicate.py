@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from agents.clock import ClockWriter, RoleProgress
+from agents.decisions.lone_passes import Glance, LoneKeeper, glance
 from agents.decisions.pass_contents import loader
 from agents.decisions.pass_settings import DeduplicationSettings
 from agents.decisions.passes import PassKeeper
@@ -89,6 +90,7 @@ class Deduplicator:
         self._clocks = clocks
         self._codec = codec
         self._keeper = PassKeeper(settings)
+        self._lone = LoneKeeper(self._keeper, codec)
         self._guard = guard
         self._full_tick = int(settings.full_tick_s * MICROS_PER_S)
         self._recent = RecentPasses(loader(self._read), settings.max_cached_bytes)
@@ -108,7 +110,7 @@ class Deduplicator:
         """Everything from the stored state on: called again, it decides the same."""
         self._codec.prepare(SIGHTINGS, TICKS, DLQ)
         decoded, letters = self._guard.decode_run(run, self._decode)
-        cameras = {event.camera_id.encode() for _, event in decoded if isinstance(event, Detection)}
+        cameras = {record.key for record, event in decoded if not isinstance(event, Clock) and record.key is not None}
         has_clock = any(isinstance(event, Clock) for _, event in decoded)
         stored_clock = self._clocks.get_many(run, (CLOCK_KEY,))[CLOCK_KEY]
         work = _Work(
@@ -124,8 +126,8 @@ class Deduplicator:
             with self._guard.watch(record, work.outputs):
                 if isinstance(event, Clock):
                     self._pass_time(work, record, event)
-                else:
-                    self._admit(work, record, event)
+                elif isinstance(event, Detection) or not self._glanced(work, record, event):
+                    self._admit(work, record, event if isinstance(event, Detection) else self._read(record.value))
         return self._changes(work), self._note_place(work), work
 
     # -- detections
@@ -149,6 +151,35 @@ class Deduplicator:
             work.counts["joined"] += admission.joined
             if admission.sightings:
                 self._send(work, admission.sightings, record)
+
+    def _glanced(self, work: _Work, record: Record, seen: Glance) -> bool:
+        """Admit a detection by what is seen at a glance; False where that does not do, and nothing has changed."""
+        assert record.value is not None
+        camera = seen.camera_id
+        state, source = self._state(work, camera), source_of(record.headers)
+        if state.is_known(record.offset, record.timestamp, source):
+            return True
+        admission = self._lone.admit(
+            state,
+            seen,
+            value=record.value,
+            offset=record.offset,
+            recorded_at_ms=record.timestamp,
+            source=source,
+            clock=work.clock.at,
+            lateness=lateness_of(record.headers),
+        )
+        if admission is None:
+            return False
+        work.changed.add(camera)
+        work.untold.add(camera)
+        work.counts["joined"] += not admission.is_new
+        work.counts["new" if admission.is_new else "revised"] += 1
+        headers = trace_headers(record.headers)
+        work.outputs.append(Output(SIGHTINGS.name, admission.key, admission.value, None, headers))
+        if admission.closing:
+            self._send(work, tuple(admission.closing), record)
+        return True
 
     def _state(self, work: _Work, camera: bytes) -> CameraPasses:
         state = work.states.get(camera)
@@ -236,9 +267,12 @@ class Deduplicator:
 
     # -- values
 
-    def _decode(self, record: Record) -> Detection | Clock:
+    def _decode(self, record: Record) -> Detection | Glance | Clock:
         if is_of(Clock, record.headers):
             return self._codec.decode_as(Clock, record.value)
+        seen = glance(self._codec, record.value)
+        if seen is not None and seen.camera_id == record.key:
+            return seen
         detection = self._read(record.value)
         if record.key != detection.camera_id.encode():
             raise SchemaError(f"the key is {record.key!r:.80}, not the camera {detection.camera_id!r}")

@@ -111,6 +111,30 @@ class EventCodec:
         header = self._for_writing(topic)[0]
         return value if value.startswith(header) else header + value[HEADER_BYTES:]
 
+    def extend(self, topic: Topic, base: type, value: bytes, *fields: Any) -> bytes | None:
+        """The value of an event that is another one and more, without decoding that.
+
+        Args:
+            topic: where it is to go; the contract of its class begins with that of `base`.
+            base: class of the value.
+            value: see `is_direct`.
+            fields: those that `base` does not have, in the order of the contract.
+
+        Returns:
+            None where the event has to be made and encoded.
+
+        Raises:
+            RegistryUnavailable: first use of the topic, and no answer.
+        """
+        assert topic.event is not None
+        write = direct_avro.extender(base, topic.event)
+        if write is None or not self.is_direct(base, value):
+            return None
+        try:
+            return write(self._for_writing(topic)[0] + value[HEADER_BYTES:], *fields)
+        except direct_avro.ERRORS:
+            return None
+
     def decode_as(self, cls: type[Event], value: bytes | None) -> Event:
         """`decode` for a class instead of a topic."""
         if value:

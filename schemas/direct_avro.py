@@ -17,13 +17,15 @@ from typing import Any
 
 from schemas.contracts import contract
 from schemas.direct_reading import ReadingSource
-from schemas.direct_source import Unsupported
+from schemas.direct_source import Unsupported, record_fields
 from schemas.direct_writing import WritingSource
 
 Read = Callable[[bytes, int], Any]
 """(value, offset of the record) -> event; the record must end where the value ends."""
 Write = Callable[[bytes, Any], bytes]
 """(what goes in front, event) -> both"""
+Extend = Callable[..., bytes]
+"""(what goes in front, value of each field) -> both"""
 ERRORS = (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error)
 """What a function made here raises for what it does not handle."""
 
@@ -53,4 +55,27 @@ def writer(cls: type) -> Write | None:
         return None
     source.line(1, "return bytes(out)")
     made: Write = source.function("write", "front, event")
+    return made
+
+
+@cache
+def extender(base: type, cls: type) -> Extend | None:
+    """The function that writes the fields that a class has after those of another one; None as for `reader`.
+
+    None too where the contract of the class does not begin with that of the other.
+    """
+    schema, known = contract(cls), contract(base)["fields"]
+    added = schema["fields"][len(known) :]
+    if schema["fields"][: len(known)] != known:
+        return None
+    source = WritingSource()
+    source.line(1, "out = bytearray(front)")
+    try:
+        hints = record_fields(schema, cls)
+        for field in added:
+            source.write(field["type"], hints[field["name"]], field["name"], 1)
+    except Unsupported:
+        return None
+    source.line(1, "return bytes(out)")
+    made: Extend = source.function("extend", ", ".join(["front", *(field["name"] for field in added)]))
     return made

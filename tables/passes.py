@@ -79,6 +79,7 @@ class Pass:
         finals: event ids of detections that are complete.
         earlies: event ids of detections whose final message is still to come.
         unsent: something changed since the last revision.
+        lone_reads: readings of its one detection; None where there are more of them, or it is not at hand; not stored.
         settles_at: event time from which on no read in time can join it, by the keeper's settings; not stored.
         ends_at: the same, and the final messages of early ones have been waited for; not stored.
     """
@@ -96,6 +97,7 @@ class Pass:
     finals: list[str] = field(default_factory=list)
     earlies: list[str] = field(default_factory=list)
     unsent: bool = False
+    lone_reads: int | None = None
     settles_at: Micros = 0
     ends_at: Micros = 0
     _settled: Contents | None = None
@@ -130,8 +132,14 @@ class Pass:
             early: of the others.
             total: of all of them, for `total` to give.
         """
-        self._settled, self._early, self._total = settled, early, total
+        self._settled, self._early, self._total, self.lone_reads = settled, early, total, None
         self._stored = self._load = self._part = None
+
+    def set_lone(self, value: bytes, load: LoadContents, *, is_final: bool) -> None:
+        """Replace the contents by those of one detection, given as the bytes that it came in."""
+        lone = b"\n" + value
+        self._settled, self._early, self._total = None, {}, None
+        self._stored, self._load, self._part = [lone] if is_final else [b"", lone], load, None
 
     def touch(self, at: Micros) -> None:
         """Note when a read joined; whatever else it changed is written with this too."""
@@ -227,6 +235,11 @@ class CameraPasses:
     def __post_init__(self) -> None:
         for item in self.passes:
             self.enter(item)
+
+    @property
+    def load(self) -> LoadContents | None:
+        """What decodes contents; None where nothing has to be decoded."""
+        return self._load
 
     def of_event(self, event_id: str) -> Pass | None:
         """The pass that has taken in a detection of this id and still remembers it."""

@@ -72,6 +72,12 @@ def total(parts: Iterable[Contents]) -> Contents:
     return reduce(combine, parts)
 
 
+def sum_of(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:
+    """The contents of the final detections and of those whose final message is to come; None where there are none."""
+    parts: Iterable[Contents] = [*early.values()] if settled is None else [settled, *early.values()]
+    return total(parts) if parts else None
+
+
 def identity(contents: Contents) -> Identity | None:
     """The plate that all reads add up to and its probability; None when nothing was readable."""
     if contents.votes is not None:

@@ -12,10 +12,11 @@ A final message that turns its early one into another plate takes its detection 
 joined what the early message said.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from agents.decisions.pass_contents import contents_of, identity, total
+from agents.decisions.pass_contents import contents_of, identity, sum_of, total
+from agents.decisions.pass_ends import PassEnds
 from agents.decisions.pass_membership import Membership, Reach, age, is_listed, with_span
 from agents.decisions.pass_revisions import is_due, progress, revise
 from agents.decisions.pass_settings import DeduplicationSettings
@@ -55,11 +56,10 @@ class PassKeeper:
 
     def __init__(self, settings: DeduplicationSettings) -> None:
         self.settings = settings
-        self._gap = int(settings.gap_s * MICROS_PER_S)
-        self.lateness = int(settings.lateness_s * MICROS_PER_S)
-        self._early_hold = max(self._gap, int(settings.early_hold_s * MICROS_PER_S))
-        self._reopen_hold = int(settings.reopen_hold_s * MICROS_PER_S)
-        self._membership = Membership(self._gap, settings.track_likelihood)
+        self.gap = int(settings.gap_s * MICROS_PER_S)
+        self.ends = PassEnds(settings)
+        self.lateness = self.ends.lateness
+        self.membership = Membership(self.gap, settings.track_likelihood)
 
     def admit(
         self,
@@ -97,17 +97,13 @@ class PassKeeper:
         rest = None if home is None or is_done else self._others(home, detection, folded, read)
         found: Pass | None = home
         merging: list[Pass] = []
-        if not is_done and not (rest is None and self._membership.is_alone(state, home, folded, read)):
+        if not is_done and not (rest is None and self.membership.is_alone(state, home, folded, read)):
             found, merging = self._find(state, detection, folded, read, home, stays=rest is None)
         if found is not None:
             for item in (found, *merging):
                 item.load()
         state.advance(offset, recorded_at_ms, source)
-        state.watermark = self.watermark(state, clock)  # by the lateness so far: more of it does not turn time back
-        if lateness != state.lateness:
-            state.lateness, state.ends_at = lateness, None
-        state.newest_at = max(state.newest_at, detection.captured_at)
-        watermark = state.watermark = self.watermark(state, clock)
+        watermark = self.ends.pass_time(state, detection.captured_at, clock, lateness)
         sightings = []
         if home is not None and rest is not None:
             sightings.append(self._leave(state, home, detection, rest))
@@ -128,8 +124,8 @@ class PassKeeper:
         joined.touch(state.newest_at)
         if not is_found:
             state.enter(joined)
-        self._set_ends(state, joined)
-        sightings += self._close(state, watermark)
+        self.ends.set(state, joined)
+        sightings += self.ends.close(state, watermark)
         return Admission(tuple(sightings), joined=known, merged=len(withdrawn))
 
     def _find(
@@ -155,7 +151,7 @@ class PassKeeper:
         reach = Reach.of(detection, folded, read)
         found = home
         if home is None or (not stays and home.event_id != detection.event_id):
-            found = self._membership.nearest(state, reach, home)
+            found = self.membership.nearest(state, reach, home)
         if found is None:
             return None, []
         if found is not home:
@@ -163,11 +159,7 @@ class PassKeeper:
         elif stays:
             self._reach_out(reach, home, detection, folded)
         known = [found] if home is None or home is found else [home, found]
-        return found, self._membership.bridged(state, known, reach)
-
-    def watermark(self, state: CameraPasses, clock: Micros) -> Micros:
-        """Event time up to which the reads of a camera are complete, now that the log's clock says so."""
-        return max(state.watermark, max(state.newest_at, clock) - self._lateness_of(state))
+        return found, self.membership.bridged(state, known, reach)
 
     def settle(self, state: CameraPasses, clock: Micros) -> tuple[tuple[Sighting, ...], bool]:
         """Let an idle camera's time go on: send what its passes hold back, forget what nobody will ask for again.
@@ -179,20 +171,13 @@ class PassKeeper:
             Revisions, and whether the state has changed.
         """
         before = len(state.passes)
-        sightings = tuple(self._close(state, self.watermark(state, clock)))
+        sightings = tuple(self.ends.close(state, self.ends.watermark(state, clock)))
         return sightings, bool(sightings) or len(state.passes) < before
-
-    def _due_at(self, state: CameraPasses) -> Micros:
-        """Clock before which `settle` has nothing to do."""
-        self._know_ends(state)
-        assert state.ends_at is not None
-        assert state.settles_at is not None
-        return min(state.settles_at, state.ends_at + self._reopen_hold) + self._lateness_of(state)
 
     def note(self, timetable: Timetable, camera_id: str, state: CameraPasses) -> None:
         """Tell a timetable how far a camera is, and when it has something to settle."""
         timetable.cameras[camera_id] = CameraTime(
-            state.newest_at, self._lateness_of(state), state.watermark, self._due_at(state)
+            state.newest_at, self.ends.lateness_of(state), state.watermark, self.ends.due_at(state)
         )
 
     # -- contents
@@ -206,8 +191,8 @@ class PassKeeper:
         if not folded or list(home.folds) == [folded]:
             return None
         early = {name: contents for name, contents in home.early.items() if name != detection.event_id}
-        others = _sum(home.settled, early)
-        if others is None or self._membership.is_same_vehicle(folded, read, others.folds, home):
+        others = sum_of(home.settled, early)
+        if others is None or self.membership.is_same_vehicle(folded, read, others.folds, home):
             return None
         return home.settled, early
 
@@ -217,7 +202,7 @@ class PassKeeper:
             reach.extend(home)
             return
         early = {name: contents for name, contents in home.early.items() if name != detection.event_id}
-        others = _sum(home.settled, early)
+        others = sum_of(home.settled, early)
         if others is not None:
             read = [one for one in home.tracked if one.event_id != detection.event_id]
             reach.include({name: home.folds[name] for name in others.folds}, read)
@@ -229,7 +214,7 @@ class PassKeeper:
 
         The pass that bears the detection's id stays with it, so that a detection and its own sighting agree.
         """
-        others = _sum(*rest)
+        others = sum_of(*rest)
         assert others is not None
         leaver = detection.event_id
         state.withdraw(home)
@@ -252,7 +237,7 @@ class PassKeeper:
         sighting = revise(part, others, identity(others), state.watermark)
         part.touch(part.touched_at)
         state.enter(part)
-        self._set_ends(state, part)
+        self.ends.set(state, part)
         return sighting
 
     def _merge(
@@ -262,7 +247,7 @@ class PassKeeper:
         withdrawn = []
         for item in sorted(others, key=age):
             if item.revision:
-                own = _sum(item.settled, item.early) or contents
+                own = sum_of(item.settled, item.early) or contents
                 withdrawn.append(revise(item, own, identity(own), watermark, merged_into=into.event_id))
         settled = [item.settled for item in (into, *others) if item.settled is not None]
         early = {name: contents for item in (into, *others) for name, contents in item.early.items()}
@@ -271,7 +256,7 @@ class PassKeeper:
             into.tracked = [*into.tracked, *item.tracked]
             for folded, spans in item.folds.items():
                 for span in spans:
-                    into.folds[folded] = with_span(into.folds.get(folded, ()), span, self._gap)
+                    into.folds[folded] = with_span(into.folds.get(folded, ()), span, self.gap)
             into.touched_at = max(into.touched_at, item.touched_at)
         into.earlies = list(early)
         into.set_contents(total(settled) if settled else None, early)
@@ -290,7 +275,7 @@ class PassKeeper:
     ) -> list[Sighting]:
         event_id = detection.event_id
         settled, early = item.settled, dict(item.early)
-        before = item.total or _sum(item.settled, item.early)
+        before = item.total or sum_of(item.settled, item.early)
         replaced = early.pop(event_id, None)
         if detection.is_final:
             settled = contents if settled is None else total((settled, contents))
@@ -302,12 +287,12 @@ class PassKeeper:
             item.tracked = [*others, read][-self.settings.max_tracks :]
         item.earlies = list(early)
         settled = self._forget(item, settled, early)
-        after = _sum(settled, early)
+        after = sum_of(settled, early)
         assert after is not None
         item.set_contents(settled, early, after)
         if read_as:
             span = (detection.first_seen_at, detection.last_seen_at)
-            item.folds[read_as] = with_span(item.folds.get(read_as, ()), span, self._gap)
+            item.folds[read_as] = with_span(item.folds.get(read_as, ()), span, self.gap)
         if len(item.folds) > len(after.folds):
             item.folds = {folded: spans for folded, spans in item.folds.items() if folded in after.folds}
         item.first_seen_at, item.last_seen_at = after.first_seen_at, after.last_seen_at
@@ -326,76 +311,3 @@ class PassKeeper:
                 given_up = early.pop(item.earlies.pop(0))
                 settled = given_up if settled is None else total((settled, given_up))
         return settled
-
-    # -- the end of passes
-
-    def _close(self, state: CameraPasses, settled: Micros) -> list[Sighting]:
-        """Send what passes hold back that no read in time can join; forget those that the camera's reads have passed.
-
-        A read that is in time begins no earlier than `lateness` before the newest one. So a pass has to be kept until
-        the newest read of its own camera is `gap + lateness` past its end, however long the camera is idle; what comes
-        later than that is a pass of its own.
-        """
-        passed = state.newest_at - self._lateness_of(state)
-        self._know_ends(state)
-        assert state.ends_at is not None
-        assert state.settles_at is not None
-        forgotten = settled - self._reopen_hold
-        is_due = state.ends_at < max(passed, forgotten) or state.settles_at < settled
-        if not is_due and len(state.passes) <= self.settings.max_passes:
-            return []
-        gone = [item for item in state.passes if item.ends_at < passed or item.ends_at < forgotten]
-        excess = len(state.passes) - len(gone) - self.settings.max_passes
-        if excess > 0:
-            ids = {id(item) for item in gone}
-            kept = [item for item in state.passes if id(item) not in ids]
-            gone += sorted(kept, key=lambda item: (item.touched_at, *age(item)))[:excess]
-        ids = {id(item) for item in gone}
-        due = [item for item in state.passes if item.unsent and (item.settles_at < settled or id(item) in ids)]
-        sightings = []
-        for item in due:
-            contents = item.total or _sum(item.settled, item.early)
-            assert contents is not None
-            sightings.append(revise(item, contents, identity(contents), settled))
-            item.touch(item.touched_at)
-        if gone:
-            state.drop(gone)
-        _bound(state)
-        return sightings
-
-    def _set_ends(self, state: CameraPasses, item: Pass) -> None:
-        self._set_end(state, item)
-        if state.ends_at is not None and state.settles_at is not None:
-            state.ends_at = min(state.ends_at, item.ends_at)
-            state.settles_at = min(state.settles_at, item.settles_at)
-
-    def _set_end(self, state: CameraPasses, item: Pass) -> None:
-        """Event times until which a read may join the pass."""
-        last = max(item.touched_at - self._lateness_of(state), item.last_seen_at)
-        item.settles_at = last + self._gap
-        item.ends_at = last + (self._early_hold if item.earlies else self._gap)
-
-    def _know_ends(self, state: CameraPasses) -> None:
-        """Work out the ends of a state that comes from the table."""
-        if state.ends_at is None:
-            for item in state.passes:
-                self._set_end(state, item)
-            _bound(state)
-
-    def _lateness_of(self, state: CameraPasses) -> Micros:
-        return self.lateness if state.lateness is None else state.lateness
-
-
-NEVER = 2**62
-"""Later than any event time."""
-
-
-def _bound(state: CameraPasses) -> None:
-    """Note when the first pass ends, and when the first one with something unsent settles."""
-    state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
-    state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
-
-
-def _sum(settled: Contents | None, early: dict[str, Contents]) -> Contents | None:
-    parts: Iterable[Contents] = [*early.values()] if settled is None else [settled, *early.values()]
-    return total(parts) if parts else None

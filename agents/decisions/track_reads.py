@@ -9,6 +9,7 @@ import json
 from base64 import b64decode, b64encode
 
 from schemas.characters import Characters
+from schemas.clock import Micros
 from schemas.events import CharacterAlternative, Detection, Plate
 from schemas.identity import likelihood
 from tables.passes import TrackRead
@@ -16,21 +17,19 @@ from tables.passes import TrackRead
 
 def track_read(detection: Detection) -> TrackRead | None:
     """What is remembered of a detection; None if it has no track."""
-    if detection.track_id is None:
+    times = detection.first_seen_at, detection.last_seen_at
+    return track_read_of(detection.event_id, detection.track_id, detection.plate, times)
+
+
+def track_read_of(
+    event_id: str, track_id: str | None, plate: Plate | None, times: tuple[Micros, Micros]
+) -> TrackRead | None:
+    """The same of what is known of a detection."""
+    if track_id is None:
         return None
-    plate = detection.plate
-    text, confidence, evidence = "", 0.0, ""
-    if plate is not None and plate.normalized_text:
-        text, confidence, evidence = plate.normalized_text, plate.confidence, _evidence(plate)
-    return TrackRead(
-        detection.event_id,
-        detection.track_id,
-        text,
-        confidence,
-        evidence,
-        detection.first_seen_at,
-        detection.last_seen_at,
-    )
+    if plate is None or not plate.normalized_text:
+        return TrackRead(event_id, track_id, "", 0.0, "", *times)
+    return TrackRead(event_id, track_id, plate.normalized_text, plate.confidence, _evidence(plate), *times)
 
 
 def agree(a: TrackRead, b: TrackRead, least: float) -> bool:
