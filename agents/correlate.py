@@ -19,6 +19,7 @@ from agents.decisions.correlation import (
 )
 from agents.decisions.watermarks import Watermarks
 from agents.record_headers import trace_headers
+from alert_rules.advice import not_on_the_stream
 from alert_rules.alerts import alert_key
 from alert_rules.book import RuleBook
 from alert_rules.engine import Decision, Engine, Match
@@ -164,6 +165,8 @@ def report(changed: RuleBook) -> None:
         "rules in force", rules=len(rules), watchlist_entries=len(changed.watchlists),
         versions={rule.id: rule.version for rule in rules},
     )  # fmt: skip
+    for note in not_on_the_stream(changed.engine.rules):
+        log.warning("rule is not evaluated", rule=note)
 
 
 book = open_book()
