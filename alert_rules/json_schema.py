@@ -11,7 +11,8 @@ from alert_rules.conditions.comparison import OPERATORS
 from alert_rules.conditions.schedule import DAYS
 from alert_rules.correlation_schema import correlation_schema, late_schema
 from alert_rules.fields import known_fields
-from alert_rules.reading import common, existing, native
+from alert_rules.loading import DEFINING_KEYS
+from alert_rules.reading import common, existing, native, zones
 from alert_rules.reading.actions import CHANNELS, SPELLINGS
 from alert_rules.reading.match import CONDITION_KEYS
 from alert_rules.reading.rule_tests import ALERT_KEYS
@@ -33,10 +34,12 @@ def rules_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ALPR alert rules",
         "type": "object",
-        "required": ["rules"],
+        "anyOf": [{"required": [key]} for key in ("rules", *DEFINING_KEYS)],
         "additionalProperties": False,
         "properties": {
             "version": _SCALAR,
+            "zones": {"type": "object", "additionalProperties": _ref("zone")},
+            "calendars": {"type": "object", "additionalProperties": _TEXTS},
             "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}},
             "notifications": {"$ref": "#/$defs/notifications"},
         },
@@ -57,6 +60,7 @@ def rules_schema() -> Schema:
             "plates": _plates(),
             "watchlist": _watchlist(),
             "schedule": _schedule(),
+            "zone": _zone(),
             "correlation": correlation_schema(_ref("condition"), _ref("field"), _DURATION, _TEXTS, _ref("schedule")),
             "group": {"anyOf": [_ref("field"), {"type": "array", "items": _ref("field")}]},
             "action": {"anyOf": [_action(channel) for channel in CHANNELS]},
@@ -179,6 +183,7 @@ def _condition() -> Schema:
         "schedule": _ref("schedule"),
         "cameras": _TEXTS,
         "sites": _TEXTS,
+        "zone": _ref("zone"),
     }
     return {
         "type": "object",
@@ -213,10 +218,42 @@ def _schedule() -> Schema:
             "days": {"anyOf": [days, {"type": "array", "items": days, "minItems": 1}]},
             "from": clock,
             "to": clock,
-            "time_zone": {"type": "string", "description": "IANA name such as Europe/Berlin"},
+            "time_zone": {"type": "string", "description": "IANA name such as Europe/Berlin, or site"},
             "except": _TEXTS,
         },
     }
+
+
+def _zone() -> Schema:
+    number: Schema = {"type": "number"}
+    point: Schema = {
+        "type": "array",
+        "items": number,
+        "minItems": 2,
+        "maxItems": 2,
+        "description": "[latitude, longitude]",
+    }
+    corners: Schema = {"type": "array", "items": point, "minItems": 3}
+    circle: Schema = {
+        "type": "object",
+        "required": ["center", "radius_m"],
+        "additionalProperties": False,
+        "properties": {"center": point, "radius_m": {"type": "number", "exclusiveMinimum": 0}},
+    }
+    known: dict[str, Schema] = {
+        "polygon": corners,
+        "holes": {"type": "array", "items": corners},
+        "circle": circle,
+        "cameras": _TEXTS,
+        "sites": _TEXTS,
+    }
+    area: Schema = {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {key: known[key] for key in zones.KEYS},
+    }
+    return {"anyOf": [{"type": "string"}, area, {"type": "array", "items": _ref("zone"), "minItems": 1}]}
 
 
 def _channel_params(channel: str) -> dict[str, Schema]:

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alert_rules import expectations as expect
-from alert_rules.document import MAX_FILE_BYTES, Listing, Mapping, Node, parse
+from alert_rules.document import MAX_FILE_BYTES, Listing, Mapping, Node, Scalar, parse
 from alert_rules.errors import Place, Problems, RuleProblem
 from alert_rules.reading.actions import ChannelDefaults, read_defaults
+from alert_rules.reading.definitions import Definitions, Reading
 from alert_rules.reading.existing import read_conditions, read_typed
 from alert_rules.reading.native import read_native
+from alert_rules.reading.schedules import define_calendars
+from alert_rules.reading.zones import GEO_TYPES, define_features, define_zones
 from alert_rules.rule import Rule
 
-SUFFIXES = (".yml", ".yaml")
-FILE_KEYS = ("rules", "notifications", "version")
+SUFFIXES = (".yml", ".yaml", ".geojson")
+DEFINING_KEYS = ("zones", "calendars")
+FILE_KEYS = ("rules", "notifications", "version", *DEFINING_KEYS)
 MAX_RULES = 10_000
 
 
@@ -36,7 +40,9 @@ class RuleSet:
 
 
 def load_rules(paths: Iterable[Path]) -> RuleSet:
-    """Read rule files, and the files of folders (``*.yml``, ``*.yaml``, not deeper).
+    """Read rule files, and the files of folders (``*.yml``, ``*.yaml``, ``*.geojson``, not deeper).
+
+    Zones and calendars that a file defines are known in all of them.
 
     Raises:
         RuleFileError: everything that is wrong in them, each with its place.
@@ -80,25 +86,52 @@ def read_rules(texts: dict[str, bytes]) -> RuleSet:
     Raises:
         RuleFileError: everything that is wrong in them, each with its place.
     """
-    problems = Problems()
-    rules: list[Rule] = []
+    problems = Reading(Definitions())
+    roots: list[Node] = []
     for source, text in texts.items():
         with problems.collect():
-            rules.extend(_read_file(parse(text, source), problems))
+            root = parse(text, source)
+            roots.append(root)
+            _define(root, problems)
+    rules: list[Rule] = []
+    for root in roots:
+        with problems.collect():
+            rules.extend(_read_file(root, problems))
     _check_ids(rules, problems)
     problems.raise_any()
     return RuleSet(tuple(rules), tuple(texts))
 
 
+def _define(root: Node, problems: Reading) -> None:
+    """Take in what a file defines, before any rule is read."""
+    if not isinstance(root, Mapping):
+        return
+    if _is_geojson(root):
+        define_features(root, problems)
+    for key, define in (("zones", define_zones), ("calendars", define_calendars)):
+        if key in root.entries:
+            with problems.collect():
+                define(root.entries[key], problems)
+
+
+def _is_geojson(root: Mapping) -> bool:
+    kind = root.entries.get("type")
+    return isinstance(kind, Scalar) and kind.text in GEO_TYPES
+
+
 def _read_file(root: Node, problems: Problems) -> list[Rule]:
     defaults = ChannelDefaults()
     listed: Node = root
+    if isinstance(root, Mapping) and _is_geojson(root):
+        return []
     if not isinstance(root, Listing):
         body = expect.mapping(root, "a rule file with 'rules:'")
         expect.known_keys(body, FILE_KEYS, "a rule file", problems)
         if "notifications" in body.entries:
             with problems.collect():
                 defaults = read_defaults(body.entries["notifications"], problems)
+        if "rules" not in body.entries and any(key in body.entries for key in DEFINING_KEYS):
+            return []
         listed = expect.required(body, "rules", "a rule file")
     nodes = expect.items(listed, "rules")
     if len(nodes) > MAX_RULES:

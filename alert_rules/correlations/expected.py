@@ -119,7 +119,7 @@ def spans(schedule: Schedule, after_us: int) -> Iterator[tuple[int, int]]:
     first = to_datetime(after_us).astimezone(zone).date() - timedelta(days=1)
     for ahead in range(MAX_DAYS):
         day = first + timedelta(days=ahead)
-        if day.weekday() not in schedule.days or day.isoformat() in schedule.except_dates:
+        if not schedule.starts_on(day.weekday(), day.isoformat()):
             continue
         overnight = schedule.end_min <= schedule.start_min
         last = day + timedelta(days=1) if overnight else day

@@ -2,6 +2,7 @@
 
 from alert_rules import expectations as expect
 from alert_rules.conditions.boolean import Not
+from alert_rules.conditions.schedule import SITE
 from alert_rules.correlations.absence import Absence
 from alert_rules.correlations.aggregation import AGGREGATES, PERCENTILE, Aggregation
 from alert_rules.correlations.bound import Bound
@@ -54,7 +55,10 @@ def _expected(given: Parameters) -> Made:
     listed = tuple(dict.fromkeys(read_patterns(node, given.problems)))
     if len(listed) > MAX_EXPECTED:
         raise RuleProblem(node.place, f"{len(listed):,} plates; at most {MAX_EXPECTED:,} can be expected")
-    schedule = read_schedule(given.required("schedule"), given.problems)
+    times = given.required("schedule")
+    schedule = read_schedule(times, given.problems)
+    if schedule.zone == SITE:
+        raise RuleProblem(times.place, "'expected' waits without a sighting: its schedule needs a time zone of its own")
     operator = Expected(tuple(pattern.text for pattern in listed), schedule)
     return Made((operator,), listed=listed)
 

@@ -4,19 +4,18 @@ from collections.abc import Callable
 
 from alert_rules import expectations as expect
 from alert_rules.conditions.boolean import AllOf, AnyOf, Not
-from alert_rules.conditions.comparison import Comparison
 from alert_rules.conditions.plate import PlateMatch
 from alert_rules.conditions.watchlist import WatchlistMatch
 from alert_rules.document import Listing, Mapping, Node
 from alert_rules.errors import Problems, RuleProblem, shown
-from alert_rules.fields import find_field
 from alert_rules.finding import Condition
-from alert_rules.patterns import PatternError, compile_pattern, wildcard_regex
 from alert_rules.plate_patterns import PlatePattern
 from alert_rules.reading import comparisons
+from alert_rules.reading.places import read_places
 from alert_rules.reading.schedules import read_schedule
+from alert_rules.reading.zones import read_zone
 
-CONDITION_KEYS = ("all", "any", "not", *comparisons.KEYS, "plate", "watchlist", "schedule", "cameras", "sites")
+CONDITION_KEYS = ("all", "any", "not", *comparisons.KEYS, "plate", "watchlist", "schedule", "cameras", "sites", "zone")
 WATCHLIST_NAME_CHARS = 100
 
 
@@ -135,24 +134,6 @@ def _parts(node: Node, what: str, problems: Problems) -> tuple[Condition, ...]:
     return tuple(parts)
 
 
-def _places(field_name: str) -> Callable[[Node, Problems], Condition]:
-    def read(node: Node, _problems: Problems) -> Condition:
-        names = expect.items(node, f"{field_name}s, wildcards allowed", single=True)
-        if not names:
-            raise RuleProblem(node.place, f"no {field_name} is named")
-        values = tuple(expect.text(name, f"a {field_name}", limit=200) for name in names)
-        wild = any("*" in value or "?" in value for value in values)
-        if wild:
-            for value, name in zip(values, names, strict=True):
-                try:
-                    compile_pattern(wildcard_regex(value))
-                except PatternError as error:
-                    raise RuleProblem(name.place, str(error)) from None
-        return Comparison(find_field(field_name), "like" if wild else "in", values)
-
-    return read
-
-
 _READERS: dict[str, Callable[[Node, Problems], Condition]] = {
     "all": _all,
     "any": _any,
@@ -160,6 +141,7 @@ _READERS: dict[str, Callable[[Node, Problems], Condition]] = {
     "plate": read_plate,
     "watchlist": _watchlist,
     "schedule": read_schedule,
-    "cameras": _places("camera_id"),
-    "sites": _places("site_id"),
+    "cameras": read_places("camera_id"),
+    "sites": read_places("site_id"),
+    "zone": read_zone,
 }

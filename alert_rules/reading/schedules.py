@@ -1,19 +1,25 @@
-"""Reads ``schedule: {days, from, to, time_zone, except}``."""
+"""Reads ``schedule: {days, from, to, time_zone, except}``, and the calendars that ``except`` may name."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from alert_rules import expectations as expect
-from alert_rules.conditions.schedule import DAYS, Schedule
+from alert_rules.conditions.schedule import DAYS, SITE, Schedule
 from alert_rules.document import Node
-from alert_rules.errors import Problems, RuleProblem, nearest, shown
+from alert_rules.errors import Place, Problems, RuleProblem, nearest, shown
+from alert_rules.reading.definitions import definitions_of
 
 KEYS = ("days", "from", "to", "time_zone", "except")
 DAY_GROUPS = {"weekdays": range(5), "weekend": range(5, 7), "every_day": range(7)}
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
+_EVERY_YEAR = re.compile(r"\d\d-\d\d")
+_LIKE_A_DATE = re.compile(r"\d")
+_LEAP_YEAR = 2024
 DAY_MINUTES = 24 * 60
+Calendars = Mapping[str, tuple[frozenset[str], Place]]
 
 
 def read_schedule(node: Node, problems: Problems) -> Schedule:
@@ -38,12 +44,42 @@ def read_schedule(node: Node, problems: Problems) -> Schedule:
     if "days" in body.entries:
         days = _days(body.entries["days"])
     zone = expect.optional_text(body, "time_zone", "'time_zone'", limit=60) or "UTC"
-    if not _is_zone(zone):
+    if zone != SITE and not _is_zone(zone):
         raise RuleProblem(body.entries["time_zone"].place, f"no time zone {shown(zone)}{nearest(zone, _zones())}")
     dates: frozenset[str] = frozenset()
     if "except" in body.entries:
-        dates = frozenset(_date(each) for each in expect.items(body.entries["except"], "dates", single=True))
+        dates = _excepted(body.entries["except"], definitions_of(problems).calendars)
     return Schedule(days, start, end, zone, dates)
+
+
+def define_calendars(node: Node, problems: Problems) -> None:
+    """Put the dates of a ``calendars:`` mapping among the definitions of the reading.
+
+    Raises:
+        RuleProblem: it is no mapping.
+    """
+    body = expect.mapping(node, "dates by the name of a calendar")
+    known = definitions_of(problems).calendars
+    for name, each in body.entries.items():
+        place = body.place_of(name)
+        with problems.collect():
+            if name in known:
+                raise RuleProblem(place, f"calendar {shown(name)} is defined already at {known[name][1]}")
+            known[name] = (frozenset(_date(item) for item in expect.items(each, "dates", single=True)), place)
+
+
+def _excepted(node: Node, calendars: Calendars) -> frozenset[str]:
+    """Dates, and those of calendars that are named."""
+    dates: set[str] = set()
+    for each in expect.items(node, "dates or calendars", single=True):
+        word = expect.text(each, "a date or a calendar", limit=100).strip()
+        if word in calendars:
+            dates |= calendars[word][0]
+        elif calendars and not _LIKE_A_DATE.match(word):
+            raise RuleProblem(each.place, f"no calendar {shown(word)}{nearest(word, calendars)}")
+        else:
+            dates.add(_date(each))
+    return frozenset(dates)
 
 
 def _days(node: Node) -> frozenset[int]:
@@ -83,11 +119,15 @@ def _minute(node: Node) -> int:
 
 
 def _date(node: Node) -> str:
+    """A date as ISO has it; ``12-25`` for every year stays that."""
     written = expect.text(node, "a date such as 2026-12-25", limit=20).strip()
     try:
+        if _EVERY_YEAR.fullmatch(written):
+            return date.fromisoformat(f"{_LEAP_YEAR}-{written}").isoformat()[5:]
         return date.fromisoformat(written).isoformat()
     except ValueError:
-        raise RuleProblem(node.place, f"expected a date such as 2026-12-25, found {shown(written)}") from None
+        wanted = "a date such as 2026-12-25, or 12-25 for every year"
+        raise RuleProblem(node.place, f"expected {wanted}, found {shown(written)}") from None
 
 
 def _is_zone(name: str) -> bool:
