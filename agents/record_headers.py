@@ -39,7 +39,7 @@ class Placed(Protocol):
 
 def trace_headers(headers: Headers) -> Headers:
     """The headers that tie a record to its trace."""
-    if not headers:
+    if not headers or (len(headers) == 1 and headers[0][0] == SOURCE_HEADER):
         return ()
     return tuple(header for header in headers if header[0].lower() in TRACE_HEADERS)
 

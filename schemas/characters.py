@@ -149,6 +149,11 @@ class Characters(Sequence[Alternatives]):
 
     def _layout(self) -> _Layout:
         raw = self.raw
+        count = raw[1]
+        step = 3 * count + 2
+        counts_if_alike = raw[1:-1:step]  # the next count stands where this one says
+        if len(raw) == (raw[0] >> 1) * step + 2 and counts_if_alike.count(count) == raw[0] >> 1:
+            return _layout_of(counts_if_alike)
         counts = []
         place = 1
         for _ in range(raw[0] >> 1):

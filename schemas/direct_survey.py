@@ -103,6 +103,8 @@ class _SurveySource(ReadingSource):
             self.line(depth, f"if {to} is not None: p += len({to}.raw)")
             self.line(depth, "elif b[p]: raise Unusual('characters')")
             self.line(depth, "else: p += 1")
+        elif kind in ("float", "double") and path not in self._wanted:
+            self.line(depth, f"p += {4 if kind == 'float' else 8}")
         else:
             self.read({**schema, "type": kind} if schema else kind, hint, to, depth)
             if kind == "map":

@@ -79,14 +79,17 @@ class PassEnds:
         is_due = state.ends_at < max(passed, forgotten) or state.settles_at < settled
         if not is_due and len(state.passes) <= self._max_passes:
             return []
-        gone = [item for item in state.passes if item.ends_at < passed or item.ends_at < forgotten]
+        over = max(passed, forgotten)
+        gone = [item for item in state.passes if item.ends_at < over]
         excess = len(state.passes) - len(gone) - self._max_passes
         if excess > 0:
             ids = {id(item) for item in gone}
             kept = [item for item in state.passes if id(item) not in ids]
             gone += sorted(kept, key=lambda item: (item.touched_at, *age(item)))[:excess]
-        ids = {id(item) for item in gone}
-        due = [item for item in state.passes if item.unsent and (item.settles_at < settled or id(item) in ids)]
+        due = [item for item in state.passes if item.unsent]
+        if due:
+            ids = {id(item) for item in gone}
+            due = [item for item in due if item.settles_at < settled or id(item) in ids]
         sightings = []
         for item in due:
             contents = item.total or sum_of(item.settled, item.early)
@@ -122,5 +125,5 @@ class PassEnds:
 
 def _bound(state: CameraPasses) -> None:
     """Note when the first pass ends, and when the first one with something unsent settles."""
-    state.ends_at = min((item.ends_at for item in state.passes), default=NEVER)
-    state.settles_at = min((item.settles_at for item in state.passes if item.unsent), default=NEVER)
+    state.ends_at = min([item.ends_at for item in state.passes], default=NEVER)
+    state.settles_at = min([item.settles_at for item in state.passes if item.unsent], default=NEVER)
