@@ -86,12 +86,28 @@ def read_rules(texts: dict[str, bytes]) -> RuleSet:
     Raises:
         RuleFileError: everything that is wrong in them, each with its place.
     """
-    problems = Reading(Definitions())
-    roots: list[Node] = []
+    problems = Problems()
+    trees: list[Node] = []
     for source, text in texts.items():
         with problems.collect():
-            root = parse(text, source)
-            roots.append(root)
+            trees.append(parse(text, source))
+    read = RuleSet()
+    with problems.collect():
+        read = read_trees(trees)
+    problems.raise_any()
+    return RuleSet(read.rules, tuple(texts))
+
+
+def read_trees(trees: Iterable[Node]) -> RuleSet:
+    """Rules from parsed files, without `RuleSet.sources`.
+
+    Raises:
+        RuleFileError: everything that is wrong in them, each with its place.
+    """
+    roots = list(trees)
+    problems = Reading(Definitions())
+    for root in roots:
+        with problems.collect():
             _define(root, problems)
     rules: list[Rule] = []
     for root in roots:
@@ -99,7 +115,7 @@ def read_rules(texts: dict[str, bytes]) -> RuleSet:
             rules.extend(_read_file(root, problems))
     _check_ids(rules, problems)
     problems.raise_any()
-    return RuleSet(tuple(rules), tuple(texts))
+    return RuleSet(tuple(rules))
 
 
 def _define(root: Node, problems: Reading) -> None:

@@ -15,6 +15,7 @@ from alert_rules.sightings import sighting_from_json
 from cli.errors import CommandError
 from cli.rule_diff import diff
 from cli.rule_inputs import EVENTS, PATHS, RULES, SORT, WATCHLISTS, Events, loaded_rules, loaded_watchlists, open_output
+from cli.rule_mutate import mutate
 from cli.rule_tests import test
 from schemas.errors import SchemaError
 from schemas.records import to_json_record
@@ -129,6 +130,7 @@ def schema(output_path: Path | None) -> None:
 
 rules.add_command(test)
 rules.add_command(diff)
+rules.add_command(mutate)
 
 
 def _plain(finding: Finding) -> dict[str, object]:
