@@ -92,7 +92,7 @@ def parse(data: bytes, source: str) -> Node:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(source) if mark is None else Place(source, mark.line + 1, mark.column + 1)
+        place = Place(source) if mark is None else _place_of(mark, text, source)
         raise _error(place, _plain_words(error)) from error
     except yaml.YAMLError as error:
         raise _error(Place(source), f"not YAML: {error}") from error
@@ -118,6 +118,14 @@ def _decode(data: bytes, source: str) -> str:
 def _place_in(text: str, index: int, source: str) -> Place:
     start = text.rfind("\n", 0, index) + 1
     return Place(source, text.count("\n", 0, index) + 1, index - start + 1)
+
+
+def _place_of(mark: Any, text: str, source: str) -> Place:
+    """The place of a mark; libyaml puts the end of a text that has no last line break on the line after it."""
+    lines = f"{text}.".splitlines()
+    if mark.line < len(lines):
+        return Place(source, mark.line + 1, mark.column + 1)
+    return Place(source, len(lines), len(lines[-1]))
 
 
 def _error(place: Place, message: str) -> RuleFileError:

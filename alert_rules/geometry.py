@@ -188,11 +188,16 @@ def _in_hole(hole: Ring, lat: float, lon: float) -> bool:
 
 
 def _check_simple(made: Ring) -> None:
-    edges = sorted(made.edges(), key=lambda edge: min(edge[0][0], edge[1][0]))
+    """Raises ValueError where two edges clash; edges are swept along the axis on which they are short."""
+    edges = list(made.edges())
+    extents = (made.north - made.south, made.east - made.west)
+    shares = [sum(abs(a[axis] - b[axis]) for a, b in edges) / extents[axis] for axis in (0, 1)]
+    axis = shares.index(min(shares))
+    edges.sort(key=lambda edge: min(edge[0][axis], edge[1][axis]))
     for index, one in enumerate(edges):
-        north = max(one[0][0], one[1][0])
+        last = max(one[0][axis], one[1][axis])
         for other in edges[index + 1 :]:
-            if min(other[0][0], other[1][0]) > north:
+            if min(other[0][axis], other[1][axis]) > last:
                 break
             if _clash(one, other):
                 raise ValueError(f"it crosses or touches itself near {other[0][0]:g}, {_degrees(other[0][1]):g}")
