@@ -25,7 +25,7 @@ from agents.decisions.plausibility import (
 )
 from agents.decisions.rate_caps import cap_of
 from agents.decisions.raw_records import RawRecord
-from agents.decisions.routing import REGION_SOURCE, ZONE
+from agents.decisions.routing import REGION_SOURCE, extras_of
 from schemas.characters import Characters
 from schemas.clock import MICROS_PER_MS, MICROS_PER_S, Micros
 from schemas.codec import HEADER_BYTES, EventCodec
@@ -153,19 +153,18 @@ class QuickRouter:
         additions: list[_Addition] = []
         if not found.site_id and known.site_id is not None:
             additions.append((found.site_id, found.site_at, known.site_id))
-        entries = known.zone
+        count, entries = known.extras_count, known.extras
         if not found.region and found.normalized_text and self._settings.fill_region:
             region = self._region(found, known)
             if region is not None or found.region is not None:
                 additions.append((found.region, found.region_at, _optional(region)))
             if region is not None:
-                entries += _REGION_ENTRY
+                count, entries = count + 1, entries + _REGION_ENTRY
         if found.lat is None and known.location is not None:
             additions.append((None, found.location_at, known.location))
         if not found.direction and known.direction is not None:
             additions.append((found.direction, found.direction_at, known.direction))
         if entries:
-            count = (entries is not known.zone) + bool(known.zone)
             additions.append((found.extras or None, found.extras_at, b"%c%b\0" % (count << 1, entries)))
         return additions
 
@@ -225,7 +224,8 @@ class _Known:
         camera: the entry that this is of; None for a camera that is not registered.
         is_plain: whether its detections may be decided here: those of a capped camera are counted.
         site_id: the optional site. `location` and `direction` alike.
-        zone: entry of `Detection.extras`.
+        extras_count: number of `extras`.
+        extras: entries of `Detection.extras`.
     """
 
     camera: Camera | None
@@ -233,21 +233,23 @@ class _Known:
     site_id: bytes | None = None
     location: bytes | None = None
     direction: bytes | None = None
-    zone: bytes = b""
+    extras_count: int = 0
+    extras: bytes = b""
 
     @classmethod
     def of(cls, camera: Camera | None) -> "_Known":
         """Work it out."""
         if camera is None:
             return cls(None)
-        place = camera.location
+        place, extras = camera.location, extras_of(camera)
         return cls(
             camera,
             is_plain=cap_of(camera) is None,
             site_id=None if camera.site_id is None else _optional(camera.site_id),
             location=None if place is None else b"\x02" + _LOCATION.pack(place.lat, place.lon),
             direction=None if camera.direction is None else _optional(camera.direction),
-            zone=b"" if camera.zone is None else _text(ZONE) + _text(camera.zone),
+            extras_count=len(extras),
+            extras=b"".join(_text(name) + _text(text) for name, text in extras.items()),
         )
 
 

@@ -20,6 +20,8 @@ from schemas.topics import METRICS, ROUTED, VEHICLES, Topic
 
 ZONE = "zone"
 """Name in `Detection.extras` of the camera's zone: the contract has no field for it."""
+TIME_ZONE = "time_zone"
+"""Name in `Detection.extras` of the camera's time zone: schedules of rules ask for it."""
 REGION_SOURCE = "region_source"
 """Name in `Detection.extras` that says where a region comes from that the producer did not give: ``format``."""
 
@@ -117,8 +119,7 @@ def complete(detection: Detection, camera: Camera | None, settings: RoutingSetti
             known = getattr(camera, name)
             if known is not None and not getattr(detection, name):
                 changes[name] = known
-        if camera.zone is not None and ZONE not in detection.extras:
-            extras[ZONE] = camera.zone
+        extras = {name: text for name, text in extras_of(camera).items() if name not in detection.extras}
     plate = detection.plate
     if plate is not None:
         # a producer that gives the normalised text alone has observed that
@@ -133,6 +134,12 @@ def complete(detection: Detection, camera: Camera | None, settings: RoutingSetti
     if extras:
         changes["extras"] = {**detection.extras, **extras}
     return replace(detection, **changes) if changes else detection
+
+
+def extras_of(camera: Camera) -> dict[str, str]:
+    """What the registry knows of a camera that the contract has no field for."""
+    known = {ZONE: camera.zone, TIME_ZONE: camera.time_zone}
+    return {name: text for name, text in known.items() if text is not None}
 
 
 def _region(normalized: str, site_id: str | None, camera: Camera | None, settings: RoutingSettings) -> str | None:

@@ -21,7 +21,7 @@ from tests.unit.agents.runs import FakeRecord
 CODEC.prepare(DETECTED, ROUTED, VEHICLES)
 FULL = Camera(
     camera_id="gate", site_id="nörd", location=Location(52.5, 13.4), zone="yard", direction="in", country="de",
-    lateness_s=4.0,
+    time_zone="Europe/Berlin", lateness_s=4.0,
 )  # fmt: skip
 HALF = Camera(camera_id="gate", zone="z" * 80)
 CAMERAS = (None, FULL, HALF, replace(FULL, max_rate_per_s=5.0), Camera(camera_id="gate"))

@@ -9,7 +9,7 @@ import pytest
 
 from agents.decisions.plausibility import RoutingSettings
 from agents.decisions.raw_records import ORIGIN_HEADER
-from agents.decisions.routing import REGION_SOURCE, ZONE, Routed, Routing, route
+from agents.decisions.routing import REGION_SOURCE, TIME_ZONE, ZONE, Routed, Routing, route
 from schemas.clock import to_iso
 from schemas.errors import BusinessRuleError, ErrorType, RegistryUnavailable, SchemaError
 from schemas.events import Camera, CharacterAlternative, Detection, Images, Location, Metric, Plate, Vehicle
@@ -224,12 +224,20 @@ def test_wrong_measurement_is_refused(changes: dict[str, Any], error: type[Excep
 
 
 def test_registry_fills_what_the_producer_left_open() -> None:
-    """Site, place, direction and zone come from the camera registry; what was sent stays."""
-    camera = Camera(camera_id="gate", site_id="north", location=Location(1.0, 2.0), direction="in", zone="yard")
+    """Site, place, direction, zone and time zone come from the camera registry; what was sent stays."""
+    camera = Camera(
+        camera_id="gate",
+        site_id="north",
+        location=Location(1.0, 2.0),
+        direction="in",
+        zone="yard",
+        time_zone="Asia/Tokyo",
+    )
     open_ones = decide(avro(detection()), {"gate": camera}).event
     assert (open_ones.site_id, open_ones.location, open_ones.direction) == ("north", Location(1.0, 2.0), "in")
-    assert open_ones.extras == {ZONE: "yard"}
-    given = detection(site_id="south", location=Location(3.0, 4.0), direction="out", extras={ZONE: "street"})
+    assert open_ones.extras == {ZONE: "yard", TIME_ZONE: "Asia/Tokyo"}
+    extras = {ZONE: "street", TIME_ZONE: "UTC"}
+    given = detection(site_id="south", location=Location(3.0, 4.0), direction="out", extras=extras)
     assert decide(avro(given), {"gate": camera}).event == given
 
 
