@@ -1,13 +1,15 @@
 """Agent of the alerts role: sightings through the rules, alerts to ``alpr.alerts``.
 
-Rules and watchlists are read when the module is imported, so a broken file stops the worker before it starts; later
-changes are taken whole or not at all, and the rules in force stay in force.
+A rule that looks at one sighting decides at once. Correlations, which look at several, wait for the ticks among the
+sightings; this is their first stage (`agents.correlation_stage`).
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from agents.correlation_stage import CorrelationStage, Decided
 from agents.decisions.correlation import (
     FORGET_EVERY_US,
     SETTLE_AT_ONCE,
@@ -19,17 +21,17 @@ from agents.decisions.correlation import (
 )
 from agents.decisions.watermarks import Watermarks
 from agents.record_headers import trace_headers
-from alert_rules.advice import not_on_the_stream
+from agents.rules_in_force import book, feed
 from alert_rules.alerts import alert_key
 from alert_rules.book import RuleBook
+from alert_rules.correlations.driver import Input
+from alert_rules.correlations.driver import Tick as StageTick
 from alert_rules.engine import Decision, Engine, Match
-from alert_rules.errors import RuleFileError
-from alert_rules.settings import rule_settings
 from schemas.codec import EventCodec
 from schemas.errors import SchemaError
 from schemas.events import Sighting, Tick
 from schemas.record_kinds import is_of
-from schemas.topics import ALERTS, DLQ, RULES, SIGHTINGS, WATCHLISTS
+from schemas.topics import ALERTS, DLQ, SIGHTINGS
 from schemas.wiring import codec
 from streams.guard import DeadLetterGuard
 from streams.retry import retrying
@@ -45,8 +47,9 @@ log = get_logger(__name__)
 app = role_app("alerts")
 rule_memory = app.run_table(NAME, partitions=SIGHTINGS.partitions, help=HELP)
 watermarks = app.run_table("watermarks", partitions=SIGHTINGS.partitions, help="How far the cameras are")
-rule_documents = app.broadcast(RULES.name)
-watchlist_entries = app.broadcast(WATCHLISTS.name)
+plate_correlations = app.run_table(
+    "plate_correlations", partitions=SIGHTINGS.partitions, help="What correlations know of plates"
+)
 
 
 class Correlator:
@@ -59,6 +62,7 @@ class Correlator:
         guard: keeps what cannot be handled.
         memory: table of what the rules remember.
         watermarks: table of how far the cameras are, as the ticks of each partition said.
+        stage: first one of the correlations; None: there are none.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Correlator:
         guard: DeadLetterGuard,
         memory: RunTable,
         watermarks: RunTable,
+        stage: CorrelationStage | None = None,
     ) -> None:
         self._book = book
         self._memory = memory
@@ -76,41 +81,58 @@ class Correlator:
         self._feed = feed
         self._codec = codec
         self._guard = guard
+        self._stage = stage
         self._forgot_at: dict[int, int] = {}
 
     async def handle(self, run: Run) -> None:
         """Raise the alerts of a run's sightings."""
-        sightings, outputs = await retrying(lambda: self._read(run), run=run, what="schema registry")
+        read, ticks, outputs = await retrying(lambda: self._read(run), run=run, what="schema registry")
+        # a sighting that went into an older one is no pass of its own: the older one is what rules see
+        sightings = [(record, sighting) for record, sighting in read if sighting.merged_into is None]
         engine = self._book.engine
         matches = match_all(engine, (sighting for _, sighting in sightings))
         matched = [(record, match) for (record, _), match in zip(sightings, matches, strict=True) if match is not None]
         memory = MemoryOfRun(self._memory.get_many(run, touched_keys(match for _, match in matched)))
         decisions = [self._decide(engine, record, match, memory, outputs) for record, match in matched]
         self._forget(run, sightings, memory)
-        if await run.finish({self._memory: memory.changes, self._watermarks: self._pass_time(run)}, outputs):
+        changes: dict[RunTable, Mapping[bytes, bytes | None]] = {
+            self._memory: memory.changes, self._watermarks: self._pass_time(run, ticks)
+        }  # fmt: skip
+        correlated: Decided | None = None
+        if self._stage is not None and self._stage.is_needed():
+            correlated = await self._stage.decide(run, in_order(read, ticks), outputs)
+            changes[self._stage.table] = correlated.changes
+        if await run.finish(changes, outputs):
             _count(decisions)
+            if self._stage is not None and correlated is not None:
+                self._stage.note(run, correlated)
 
-    async def _read(self, run: Run) -> tuple[list[tuple[Record, Sighting]], list[Output]]:
+    async def _read(self, run: Run) -> tuple[list[tuple[Record, Sighting]], list[tuple[Record, Tick]], list[Output]]:
         self._codec.prepare(ALERTS, DLQ)
         while self._feed.settle(SETTLE_AT_ONCE):  # noqa: ASYNC110 - it works on in steps, and waits for nobody
             await asyncio.sleep(0)
         read, letters = self._guard.decode_run(
             run, lambda record: self._codec.decode_as(Sighting, record.value), events_only=True
         )
-        # a sighting that went into an older one is no pass of its own: the older one is what rules see
-        return [(record, sighting) for record, sighting in read if sighting.merged_into is None], letters
+        return read, self._ticks(run), letters
 
-    def _pass_time(self, run: Run) -> dict[bytes, bytes | None]:
+    def _ticks(self, run: Run) -> list[tuple[Record, Tick]]:
+        ticks = []
+        for record in run.records:
+            if is_of(Tick, record.headers):
+                try:
+                    ticks.append((record, self._codec.decode_as(Tick, record.value)))
+                except SchemaError as error:
+                    log.error("tick cannot be read", offset=record.offset, error=str(error))
+        return ticks
+
+    def _pass_time(self, run: Run, ticks: list[tuple[Record, Tick]]) -> dict[bytes, bytes | None]:
         """Take the ticks of a run: how far the cameras are, for what waits for it."""
-        ticks = [record for record in run.records if is_of(Tick, record.headers)]
         if not ticks:
             return {}
         known = Watermarks.decode(self._watermarks.get_many(run, (WATERMARKS_KEY,))[WATERMARKS_KEY])
-        for record in ticks:
-            try:
-                known.take(self._codec.decode_as(Tick, record.value))
-            except SchemaError as error:
-                log.error("tick cannot be read", offset=record.offset, error=str(error))
+        for _, tick in ticks:
+            known.take(tick)
         return {WATERMARKS_KEY: known.encode()}
 
     def _decide(
@@ -137,6 +159,15 @@ class Correlator:
         memory.changes = {**gone, **memory.changes}
 
 
+def in_order(
+    sightings: Iterable[tuple[Record, Sighting]], ticks: Iterable[tuple[Record, Tick]]
+) -> list[tuple[Record, Input]]:
+    """Sightings and time as they stand in the log. A tick says from when on there is more to come, a step's the end."""
+    times = ((record, StageTick(str(tick.partition), tick.watermark - 1)) for record, tick in ticks)
+    found: list[tuple[Record, Input]] = [*sightings, *times]
+    return sorted(found, key=lambda pair: pair[0].offset)
+
+
 def _count(decisions: list[Decision]) -> None:
     for decision in decisions:
         for alert in decision.alerts:
@@ -145,75 +176,12 @@ def _count(decisions: list[Decision]) -> None:
             metrics.ALERTS_SUPPRESSED.labels(rule_id).inc()
 
 
-def open_book() -> RuleBook:
-    """The rules and watchlists of the settings.
-
-    Raises:
-        RuleFileError: something in them is wrong, with its place.
-    """
-    opened = RuleBook(rule_settings().rules_path, rule_settings().watchlists_path)
-    opened.load()
-    report(opened)
-    return opened
-
-
-def report(changed: RuleBook) -> None:
-    """Say what is in force now."""
-    rules = changed.engine.rules.enabled
-    metrics.RULES_LOADED.set(len(rules))
-    log.info(
-        "rules in force", rules=len(rules), watchlist_entries=len(changed.watchlists),
-        versions={rule.id: rule.version for rule in rules},
-    )  # fmt: skip
-    for note in not_on_the_stream(changed.engine.rules):
-        log.warning("rule is not evaluated", rule=note)
-
-
-book = open_book()
-
-
-@cache
-def feed() -> WatchlistFeed:
-    """The process's watchlist feed, made at first use."""
-    return WatchlistFeed(book.watchlists, codec())
-
-
 @cache
 def correlator() -> Correlator:
     """The process's correlator, made at first use."""
-    return Correlator(book, feed(), codec(), DeadLetterGuard("correlate", codec()), rule_memory, watermarks)
-
-
-@watchlist_entries.on_change
-def _note_entry(key: bytes, value: bytes | None) -> None:
-    feed().note(key, value)
-
-
-@rule_documents.on_change
-def _take_document(key: bytes, value: bytes | None) -> None:
-    name = f"{RULES.name}/{key.decode(errors='replace')}"
-    try:
-        book.put_document(name, value)
-    except RuleFileError as error:
-        log.error("rule document refused; the rules in force stay", document=name, problems=str(error))
-    else:
-        report(book)
-
-
-async def refresh() -> None:
-    """Take changed files; refuse broken ones loudly, once per change. They are read in a thread: lists may be long."""
-    change = await asyncio.to_thread(book.look)
-    try:
-        if book.take(change):
-            report(book)
-    except RuleFileError as error:
-        log.error("changed rules refused; the rules in force stay", problems=str(error))
-
-
-@app.timer(interval=rule_settings().rules_reload_s)  # type: ignore[untyped-decorator]  # Faust's timer is untyped
-async def watch_files() -> None:
-    """Look at rule and watchlist files for changes."""
-    await refresh()
+    guard = DeadLetterGuard("correlate", codec())
+    stage = CorrelationStage(0, plate_correlations, book, codec(), guard)
+    return Correlator(book, feed(), codec(), guard, rule_memory, watermarks, stage)
 
 
 @app.agent(app.runs(SIGHTINGS.name))

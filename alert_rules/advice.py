@@ -21,13 +21,6 @@ def unknown_watchlists(rules: RuleSet, known: Collection[str]) -> Iterator[str]:
                 yield f"{rule.place}: note: no file has entries of watchlist '{name}'{hint} (the API may)"
 
 
-def not_on_the_stream(rules: RuleSet) -> Iterator[str]:
-    """A line for each enabled rule that tests and backtests evaluate, and the worker does not."""
-    for rule in rules.enabled:
-        if rule.correlation is not None:
-            yield f"{rule.place}: note: rule '{rule.id}' is a correlation: the worker does not evaluate it yet"
-
-
 def watchlist_names(condition: Condition) -> Iterator[str]:
     """The watchlists that a condition, or one below it, looks through."""
     if isinstance(condition, WatchlistMatch):

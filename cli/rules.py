@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alert_rules.advice import not_on_the_stream, unknown_watchlists
+from alert_rules.advice import unknown_watchlists
 from alert_rules.backtest import backtest as run_backtest
 from alert_rules.engine import Engine
 from alert_rules.finding import Finding
@@ -38,7 +38,7 @@ def lint(paths: tuple[Path, ...], watchlists_path: Path | None) -> None:
     """
     loaded = loaded_rules(*paths)
     entries = loaded_watchlists(watchlists_path)
-    for advice in (*unknown_watchlists(loaded, entries.sizes), *not_on_the_stream(loaded)):
+    for advice in unknown_watchlists(loaded, entries.sizes):
         click.echo(advice)
     disabled = len(loaded.rules) - len(loaded.enabled)
     off = f" ({disabled} switched off)" if disabled else ""

@@ -66,7 +66,11 @@ PROCESSES: MappingProxyType[str, Needs] = MappingProxyType(
             reads=(topics.SIGHTINGS, topics.CAMERAS, topics.REKEYED_SITE),
             writes=(topics.REKEYED_SITE, topics.VISITS, topics.METRICS),
         ),
-        "alerts": _role("alerts", reads=(topics.SIGHTINGS, topics.RULES, topics.WATCHLISTS), writes=(topics.ALERTS,)),
+        "alerts": _role(
+            "alerts",
+            reads=(topics.SIGHTINGS, topics.REKEYED_GROUP, topics.REKEYED_PAIR, topics.RULES, topics.WATCHLISTS),
+            writes=(topics.ALERTS, topics.REKEYED_GROUP, topics.REKEYED_PAIR),
+        ),
         "notify": _role(
             "notify",
             reads=(topics.ALERTS, topics.NOTIFICATION_WAKES),

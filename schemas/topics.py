@@ -97,6 +97,20 @@ REKEYED_SITE = Topic(
     key="site_id",
     doc="Sightings of gate cameras, together per site. The header alpr-gate says entry or exit.",
 )
+REKEYED_GROUP = Topic(
+    "alpr.rekeyed.group",
+    None,
+    key="group of a correlation rule",
+    doc="Events of correlation rules, together by group (camera, site, ...), and their time; JSON of the worker's.",
+    retention_ms=72 * HOUR_MS,
+)
+REKEYED_PAIR = Topic(
+    "alpr.rekeyed.pair",
+    None,
+    key="pair of plates",
+    doc="Meetings of two plates at a camera, together by pair, and their time; JSON of the worker's.",
+    retention_ms=72 * HOUR_MS,
+)
 VISITS = Topic(
     "alpr.visits",
     events.Visit,
@@ -185,7 +199,7 @@ RULES = Topic(
 )
 
 CATALOGUE: tuple[Topic, ...] = (
-    *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, REKEYED_SITE, VISITS, METRICS),
+    *(DETECTED, ROUTED, SIGHTINGS, VEHICLES, REKEYED_SITE, REKEYED_GROUP, REKEYED_PAIR, VISITS, METRICS),
     *(ALERTS, ALERT_ACTIONS, NOTIFICATIONS, NOTIFICATION_WAKES, DLQ, DLQ_ACTIONS),
     *(CAMERAS, WATCHLISTS, RULES),
 )
@@ -193,6 +207,8 @@ CLOCKS = replace(ROUTED, event=events.Clock, key="none: every partition has its 
 """Clock records among the detections; `schemas.record_kinds` tells them apart."""
 TICKS = replace(SIGHTINGS, event=events.Tick, key="none: sent to every partition", doc="Watermarks.", by_record=True)
 """Ticks among the sightings."""
+TICK_SOURCES = ROUTED.partitions
+"""Partitions whose cameras' time the ticks tell."""
 BESIDE: tuple[Topic, ...] = (CLOCKS, TICKS)
 """Records of another class on topics of the catalogue, with schemas of their own."""
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in CATALOGUE}

@@ -34,7 +34,11 @@ class Role:
 _MANIFEST = (
     Role("core", ("agents.route", "agents.deduplicate"), "Validate detections, make sightings of them"),
     Role("visits", ("agents.rekey", "agents.visit"), "Follow vehicles from entry to exit of a site"),
-    Role("alerts", ("agents.correlate",), "Evaluate the rules, raise alerts"),
+    Role(
+        "alerts",
+        ("agents.correlate", "agents.correlate_groups", "agents.correlate_pairs"),
+        "Evaluate the rules, raise alerts",
+    ),
     Role("notify", ("agents.notify",), "Deliver alerts to people"),
     Role("timescale", ("agents.index_timescale",), "Keep events in TimescaleDB"),
     Role("opensearch", ("agents.index_opensearch",), "Make events searchable"),

@@ -44,6 +44,10 @@ GATE_SIGHTINGS = Counter(
 VISITS = Counter("alpr_visits_total", "Revisions of visits by outcome", ["outcome"])
 ALERTS = Counter("alpr_alerts_total", "Alerts that fired", ["rule", "severity"])
 ALERTS_SUPPRESSED = Counter("alpr_alerts_suppressed_total", "Matches held back by a rule's suppression", ["rule"])
+CORRELATION_LATE = Counter("alpr_correlation_late_total", "Events that came too late for a correlation", ["rule"])
+CORRELATION_LOST = Counter(
+    "alpr_correlation_lost_total", "What did not count for a correlation because of a bound", ["rule", "what"]
+)
 RULES_LOADED = Gauge("alpr_rules_loaded", "Enabled rules")
 DEAD_LETTERS = Counter("alpr_dead_letters_total", "Dead letters written", ["agent", "error_type"])
 NOTIFICATIONS = Counter("alpr_notifications_total", "Notifications by outcome", ["channel", "outcome"])

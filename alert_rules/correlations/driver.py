@@ -95,7 +95,7 @@ class Correlator:
         watchlists: for stage 0.
         stage: which.
         sources: how many partitions speak for the input's time.
-        owns: whether a re-keyed group belongs to this partition.
+        owns: whether a record's key belongs to this partition: in stage 0 a plate, else a group.
     """
 
     def __init__(
@@ -110,7 +110,9 @@ class Correlator:
         self._admission = Admission(plan, watchlists)
         self._stage = stage
         self._sources = sources
-        self._seeds = [(part, group) for part in plan.of_stage(stage) for group in _seeds(part) if owns(group)]
+        self._seeds = [
+            (part, group) for part in plan.of_stage(stage) for group in _seeds(part) if owns(_key_of(part, group))
+        ]
 
     def step(self, store: OrderedStore, inputs: Iterable[Input]) -> Step:
         """Take records of the log, in its order.
@@ -321,6 +323,12 @@ def _due(
         else:  # all of one instant: that is one step, however many they are
             yield edge_us, work.scan(*between(DUE, after_us, edge_us), 1 << 31)
             after_us = edge_us
+
+
+def _key_of(part: Part, group: str) -> str:
+    """The key under which the records of a group come: in stage 0 that of its plate."""
+    fields, values = part.rule.group_by.fields, group.split("|")
+    return values[fields.index(None)] if part.stage == 0 and len(values) == len(fields) else group
 
 
 def _seeds(part: Part) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from math import ceil
 
 from cli.demo.census import Census
 from schemas.clock import MICROS_PER_MS
+from schemas.events import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def frame_to_alert_ms(census: Census) -> list[float]:
         first_published.setdefault(record.event.event_id, (record.recorded_at_us, record.event.latency_ms or 0.0))
     found = []
     for record in census.alerts:
-        trigger = first_published.get(record.event.proof.event_ids[-1])
+        trigger = first_published.get(_trigger_of(record.event))
         if trigger is not None:
             found.append((record.recorded_at_us - trigger[0]) / MICROS_PER_MS + trigger[1])
     return found
@@ -47,7 +48,7 @@ def sighting_to_delivery_ms(census: Census) -> list[float]:
     sighted: dict[str, int] = {}
     for record in census.sightings:
         sighted.setdefault(record.event.event_id, record.recorded_at_us)
-    triggers = {record.event.alert_id: record.event.proof.event_ids[-1] for record in census.alerts}
+    triggers = {record.event.alert_id: _trigger_of(record.event) for record in census.alerts}
     found = []
     for record in census.receipts:
         receipt = record.event
@@ -55,6 +56,11 @@ def sighting_to_delivery_ms(census: Census) -> list[float]:
         if receipt.outcome == "delivered" and at is not None:
             found.append((receipt.settled_at - at) / MICROS_PER_MS)
     return found
+
+
+def _trigger_of(alert: Alert) -> str:
+    """The event that fired an alert; none where nothing was seen, and that was the reason."""
+    return alert.proof.event_ids[-1] if alert.proof.event_ids else ""
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:

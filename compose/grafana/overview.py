@@ -115,6 +115,22 @@ def overview() -> dashboard.Dashboard:
         )
         .with_panel(
             lines(
+                "Too late for correlations",
+                {"{{rule}}": f"sum by (rule) (rate(alpr_correlation_late_total{RATE}))"},
+                "Events that came after their time was decided on: the lateness of a camera is too short for it.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
+                "Beyond a bound of correlations",
+                {"{{rule}} {{what}}": f"sum by (rule, what) (rate(alpr_correlation_lost_total{RATE}))"},
+                "What did not count because a group was too busy; docs/correlations.md has the bounds.",
+                unit="cps",
+            )
+        )
+        .with_panel(
+            lines(
                 "Detections by camera",
                 {"{{camera_id}}": f"sum by (camera_id) (rate(alpr_camera_detections_total{RATE}))"},
                 "A camera that falls to nothing in daylight is blind, moved, or cut off.",

@@ -59,18 +59,6 @@ def test_lint_notes_a_list_that_no_file_has(folder: Path) -> None:
     )
 
 
-def test_lint_notes_rules_that_the_worker_does_not_evaluate(folder: Path) -> None:
-    """A correlation that would be silent on the stream is named with its place; one that is off is not."""
-    count = "correlation: {type: event_count, condition: {gte: 2}}"
-    Path("c.yml").write_text(
-        f"rules:\n  - {{id: twice, timespan: 1h, {count}}}\n  - {{id: off, enabled: false, timespan: 1h, {count}}}\n"
-    )
-    result = alpr_rules("lint", "c.yml", "--watchlists", "stolen.csv")
-    assert result.exit_code == 0, result.output
-    assert "c.yml:2:5: note: rule 'twice' is a correlation: the worker does not evaluate it" in result.output
-    assert "'off'" not in result.output
-
-
 def test_lint_shows_all_mistakes(folder: Path) -> None:
     """Exit code 1, each mistake with its place, no traceback."""
     Path("r.yml").write_text(RULE.replace("suppress", "supress").replace("equals", "equal"))
