@@ -46,10 +46,11 @@ class CameraRegistry(Mapping[str, Camera]):
         return camera
 
     def __iter__(self) -> Iterator[str]:
-        return iter([key.decode(errors="replace") for key in self._broadcast.snapshot])
+        names = [key.decode(errors="replace") for key in self._broadcast.snapshot]
+        return iter([name for name in names if name in self])  # without entries that are no camera
 
     def __len__(self) -> int:
-        return len(self._broadcast.snapshot)
+        return len(list(iter(self)))
 
     def _decode(self, camera_id: str, value: bytes) -> Camera | None:
         try:

@@ -17,6 +17,7 @@ both in $XDG_CACHE_HOME/alpr (~/.cache/alpr).
 import argparse
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,12 +35,12 @@ from bench.stream.worker import BenchFailed, WorkerFailed
 from compose.local.errors import StackError
 from compose.local.services import chosen
 from compose.local.stack import Stack
+from compose.local.watch import Guardian
 
 Found = TypeVar("Found", Throughput, Latency)
 FAUST = "faust"
 TRIES = 3
 REPOSITORY = Path(__file__).parents[2]
-STACK = "bench-stream"
 
 
 def _options() -> argparse.Namespace:
@@ -202,7 +203,10 @@ def _cpu_model() -> str:
 def main() -> None:
     """Run the bench; print the tables, and keep them unless it was a quick one."""
     options = _options()
-    stack = Stack(STACK, services=chosen(("kafka",)), report=_say)
+    for end in (signal.SIGINT, signal.SIGTERM):  # also where a shell's background job would ignore them
+        signal.signal(end, lambda number, _: sys.exit(128 + number))
+    stack = Stack(f"bench-stream-{os.getpid()}", services=chosen(("kafka",)), report=_say)
+    guardian = Guardian(stack)
     try:
         stack.start(free_ports=True, fresh=True)
         (broker,) = stack.services()
@@ -215,6 +219,7 @@ def main() -> None:
         sys.exit(f"bench.stream: {error}")
     finally:
         stack.destroy()
+        guardian.release()
     text = tables(bench.results)
     _say(f"\n{text}")
     if not options.quick and not options.no_throughput and not options.no_latency:

@@ -17,7 +17,7 @@ from schemas.events import Detection, Sighting
 from schemas.topics import DETECTED, ROUTED, SIGHTINGS
 from tests.connected.agents.core_worker import CoreWorker
 
-DETECTIONS = int(os.environ.get("ALPR_TEST_DETECTIONS", "20000"))
+DETECTIONS = int(os.environ.get("ALPR_TEST_DETECTIONS", "4000"))
 SCENE = Scene(cameras=24, detections=DETECTIONS)
 WAIT_S = 400.0
 LOOK_EVERY_S = 3.0
