@@ -17,6 +17,7 @@ from schemas.events import Detection, Sighting
 from schemas.topics import DETECTED, ROUTED, SIGHTINGS
 from tests.connected.agents.core_worker import CoreWorker
 
+# few by default: the tests that share these servers work through them too; 20000 is the long run
 DETECTIONS = int(os.environ.get("ALPR_TEST_DETECTIONS", "4000"))
 SCENE = Scene(cameras=24, detections=DETECTIONS)
 WAIT_S = 400.0
