@@ -4,6 +4,7 @@ import asyncio
 from functools import cache
 from typing import Any
 
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it has no types
 from faust.types import TP
 
 from agents.channels.desk import Desk
@@ -11,6 +12,7 @@ from agents.channels.dispatch import Dispatcher
 from agents.channels.settings import notify_settings
 from agents.channels.wiring import open_channels
 from schemas.endpoints import endpoints
+from schemas.errors import SinkUnavailable
 from schemas.topics import ALERTS, NOTIFICATION_WAKES
 from schemas.wiring import codec
 from streams.guard import DeadLetterGuard
@@ -46,8 +48,8 @@ async def wake(runs: Any) -> None:
 @cache
 def dispatcher() -> Dispatcher:
     """The process's dispatcher, made at first use."""
-    channels, calls = open_channels(notify_settings(), endpoints())
-    return Dispatcher(channels, notify_settings(), close=calls.close)
+    channels, close = open_channels(notify_settings(), endpoints())
+    return Dispatcher(channels, notify_settings(), close=close)
 
 
 @cache
@@ -61,7 +63,22 @@ def desk() -> Desk:
         waiting=pending_notifications,
         settings=notify_settings(),
         wake=ask_for_run,
+        end_of=end_of,
     )
+
+
+async def end_of(partition: int) -> int:
+    """The offset that the next alert of a partition will have.
+
+    Raises:
+        SinkUnavailable: Kafka does not answer.
+    """
+    tp = TP(ALERTS.name, partition)
+    try:
+        ends = await app.consumer.highwaters(tp)
+    except KafkaError as error:
+        raise SinkUnavailable(f"Kafka does not tell the end of {ALERTS.name}: {error}") from error
+    return int(ends[tp])
 
 
 def ask_for_run(partition: int) -> None:

@@ -6,10 +6,13 @@ from alert_rules.facts import Facts
 from alert_rules.fields import find_field
 from alert_rules.plate_patterns import PlateHit
 from alert_rules.rule import Rule
+from alert_rules.runner_up import runner_up
 from schemas import keys
 from schemas.aliases import SIGHTING_NAMES
 from schemas.events import Alert, Proof, RuleRef, Sighting
 
+GATE = "gate"
+"""Type of the action that opens a barrier."""
 _CONTEXT_FIELDS = tuple(find_field(name) for name in SIGHTING_NAMES)
 
 
@@ -53,8 +56,16 @@ def build_alert(rule: Rule, facts: Facts, suppressed: int) -> Alert:
         images=sighting.images,
         actions=rule.actions,
         freshness_s=rule.freshness_s,
-        context=flat_context(rule, sighting),
+        context=flat_context(rule, sighting) | _next_plate(rule, facts, hit),
     )
+
+
+def _next_plate(rule: Rule, facts: Facts, hit: PlateHit | None) -> dict[str, str]:
+    """For barriers, which must not open on an ambiguous read; nobody else needs it."""
+    if not any(action.type == GATE for action in rule.actions):
+        return {}
+    found = runner_up(facts.reads, facts.sighting.plate, hit.listed if hit else None)
+    return {} if found is None else {"next_plate": found[0], "next_plate_likelihood": f"{found[1]:.6g}"}
 
 
 def flat_context(rule: Rule, sighting: Sighting) -> dict[str, str]:

@@ -43,6 +43,14 @@ class Endpoints(BaseSettings):
     smtp_password: SecretStr | None = Field(None, description="Mail server password")
     smtp_starttls: bool = Field(False, description="Upgrade the mail connection with STARTTLS")
     smtp_sender: str = Field("alpr@localhost", description="From address of alert mails")
+    mqtt_host: str = Field("localhost", description="MQTT broker of notifications and gate controllers")
+    mqtt_port: int = Field(1883, ge=1, le=65535, description="Port of the MQTT broker; usually 8883 with TLS")
+    mqtt_username: str | None = Field(None, description="MQTT user, if the broker wants one; ${NAME} is looked up")
+    mqtt_password: SecretStr | None = Field(None, description="MQTT password")
+    mqtt_tls: bool = Field(False, description="Connect to the MQTT broker with TLS")
+    mqtt_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that the MQTT broker is checked against; unset: the system's"
+    )
     mail_api_url: str = Field("http://localhost:8025", description="Web page and API of the local mail sink")
     api_url: str = Field("http://localhost:8000", description="Base URL of the query API, for links in notifications")
 

@@ -300,7 +300,7 @@ class AlertAction:
     until: Micros | None = None
 
 
-Outcome = Literal["delivered", "failed", "stale", "suppressed"]
+Outcome = Literal["delivered", "failed", "stale", "suppressed", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +309,8 @@ class Receipt:
 
     Attributes:
         notification_id: uuid5 of alert, channel and recipient.
-        outcome: delivered, failed (after all retries), stale (older than the freshness gate) or suppressed.
+        outcome: delivered, failed (after all retries), stale (older than the freshness gate), suppressed, or refused
+            (a barrier that was not opened; the detail has the reasons).
         recipient: address or URL, without secrets.
         attempts: tries that were made.
         detail: the other side's answer, or why not.

@@ -9,15 +9,16 @@ written while a run is in hand).
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agents.channels.dispatch import Delivery, Dispatcher
-from agents.channels.port import Address
+from agents.channels.port import Address, AtMostOnce, Notification
 from agents.channels.settings import NotifySettings
 from agents.decisions.notification import (
     DELIVERED,
     FAILED,
+    REFUSED,
     Settled,
     find,
     fresh_until,
@@ -31,7 +32,7 @@ from schemas.codec import EventCodec
 from schemas.errors import SchemaError
 from schemas.events import Alert, Receipt
 from schemas.topics import ALERTS, NOTIFICATIONS
-from streams.guard import DeadLetterGuard
+from streams.guard import DeadLetterGuard, retry_count
 from streams.retry import retrying
 from streams.run import Output, Record, Run, Signal
 from tables.notifications import (
@@ -77,6 +78,7 @@ class _Partition:
     """What goes on beside the stream for one partition, since the last rebalance."""
 
     epoch: Signal | None = None
+    ours_from: int = 0  # offset: what stands before it may have been handled by the partition's last owner
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     beside: dict[str, _Case] = field(default_factory=dict)
     woken: bool = False
@@ -93,6 +95,7 @@ class Desk:
         waiting: table ``pending_notifications``.
         settings: of the notifier.
         wake: asks for a run of a partition, soon.
+        end_of: next offset of a partition of the alerts, now; raises `Unavailable`.
         environment: where ``${NAME}`` is looked up, at send time.
         clock: wall clock in microseconds.
     """
@@ -107,6 +110,7 @@ class Desk:
         waiting: BytesTable,
         settings: NotifySettings,
         wake: Callable[[int], None],
+        end_of: Callable[[int], Awaitable[int]],
         environment: Mapping[str, str] = os.environ,
         clock: Callable[[], Micros] = now_us,
     ) -> None:
@@ -117,6 +121,7 @@ class Desk:
         self._waiting = waiting
         self._settings = settings
         self._wake = wake
+        self._end_of = end_of
         self._environment = environment
         self._clock = clock
         self._partitions: defaultdict[int, _Partition] = defaultdict(_Partition)
@@ -138,7 +143,7 @@ class Desk:
             books = _Books()
             if partition.epoch is not run.revoking:
                 await self._begin_epoch(partition, run, books)
-            cases = await self._take(run, books) if run.tp.topic == ALERTS.name else []
+            cases = await self._take(partition, run, books) if run.tp.topic == ALERTS.name else []
             await self._dispatcher.turn([case.delivery for case in cases])
             handed_over = [
                 case for case in cases if not case.delivery.result.done() or case.delivery.result.cancelled()
@@ -162,7 +167,7 @@ class Desk:
         self._codec.prepare(NOTIFICATIONS)
         self._guard.prepare()
 
-    async def _take(self, run: Run, books: _Books) -> list[_Case]:
+    async def _take(self, partition: _Partition, run: Run, books: _Books) -> list[_Case]:
         """Decide about the alerts of a run, and start what is to be sent."""
 
         async def decode() -> tuple[list[tuple[Record, Alert]], list[Output]]:
@@ -195,15 +200,49 @@ class Desk:
                     continue
                 known.add(notification.notification_id)
                 deadline = retry_until(alert, self._clock(), self._settings.retry_total_s, self._settings.freshness_s)
+                channel = self._dispatcher.channels[notification.channel]
+                if isinstance(channel, AtMostOnce):
+                    deadline = channel.valid_until(notification)
+                    reasons = self._refusal(channel, notification, partition, record)
+                    if reasons:
+                        self._settle_for_good(notification, Settled(REFUSED, 0, reasons, self._clock()), books)
+                        continue
                 cases.append(_Case(self._dispatcher.start(notification, deadline), KeptRecord.of(record)))
         if alerts:
             newest = min(self._clock(), max(alert.captured_at for _, alert in alerts))
             books.sent |= forgotten_rows(self._sent, run, newest)
         return cases
 
+    def _refusal(self, channel: AtMostOnce, notification: Notification, partition: _Partition, record: Record) -> str:
+        """Why an alert must not move anything; empty when it may, or has just done so."""
+        if self._dispatcher.known(notification):
+            return ""
+        reasons = []
+        if record.offset < partition.ours_from:
+            reasons.append("replayed: recorded before this notifier took over, so it may have been handled")
+        if retry_count(record):
+            reasons.append("replayed: sent back from the dead letters")
+        return "; ".join([*reasons, *filter(None, [channel.refusal(notification, self._clock())])])
+
+    def _settle_for_good(self, notification: Notification, settled: Settled, books: _Books) -> None:
+        """Book an outcome, and remember it as a delivery is: it is not decided again."""
+        books.sent |= self._remembered(notification)
+        self._add_receipt(receipt_of(notification, settled), books)
+
+    def _remembered(self, notification: Notification) -> Rows:
+        # at least as long as its gate is open: a replay passes the gate until then
+        remembered_until = notification.alert.captured_at + round(self._settings.remember_s * MICROS_PER_S)
+        forget_at = max(remembered_until, fresh_until(notification.alert, self._settings.freshness_s))
+        return delivered_rows(notification.notification_id, forget_at)
+
     async def _begin_epoch(self, partition: _Partition, run: Run, books: _Books) -> None:
         """The first run since a start or a rebalance: go on with what the table says is waiting."""
         partition.beside.clear()
+
+        async def end() -> int:
+            return await self._end_of(run.tp.partition)
+
+        partition.ours_from = await retrying(end, run=run, what="Kafka")
         for row in all_pending(self._waiting, run):
 
             async def decode(row: Pending = row) -> Alert:
@@ -222,6 +261,12 @@ class Desk:
                 settled = Settled(FAILED, row.attempts, "its recipient is no longer configured", self._clock())
                 receipt = replace(receipt_of(gone, settled), notification_id=row.notification_id)
                 self._add_receipt(receipt, books)
+                books.pending |= settled_row(row.notification_id)
+                continue
+            once = isinstance(self._dispatcher.channels[row.channel], AtMostOnce)
+            if once and not self._dispatcher.known(notification):
+                reasons = "interrupted: it may have been sent before the restart, so it is not repeated"
+                self._settle_for_good(notification, Settled(REFUSED, row.attempts, reasons, self._clock()), books)
                 books.pending |= settled_row(row.notification_id)
                 continue
             delivery = self._dispatcher.start(notification, row.deadline, row.attempts)
@@ -250,11 +295,10 @@ class Desk:
             settled = Settled(FAILED, case.delivery.attempts, UNEXPECTED, self._clock())
         if settled.error is not None:
             books.outputs.append(self._guard.dead_letter(case.record, settled.error))
+        once = isinstance(self._dispatcher.channels.get(notification.channel), AtMostOnce)
+        if settled.outcome == DELIVERED or once:
+            books.sent |= self._remembered(notification)
         if settled.outcome == DELIVERED:
-            # at least as long as its gate is open: a replay passes the gate until then
-            remembered_until = notification.alert.captured_at + round(self._settings.remember_s * MICROS_PER_S)
-            forget_at = max(remembered_until, fresh_until(notification.alert, self._settings.freshness_s))
-            books.sent |= delivered_rows(notification.notification_id, forget_at)
             since_record_s = (settled.settled_at - case.record.timestamp * MICROS_PER_MS) / MICROS_PER_S
             metrics.SIGHTING_TO_DELIVERY_SECONDS.labels(notification.channel).observe(max(0.0, since_record_s))
         books.pending |= settled_row(notification.notification_id)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from random import random
 from time import monotonic
 
-from agents.channels.port import Channel, Notification, RecipientUnavailable
+from agents.channels.port import Channel, Notification, RecipientUnavailable, Refused
 from agents.channels.settings import NotifySettings
-from agents.decisions.notification import DELIVERED, FAILED, Settled
+from agents.decisions.notification import DELIVERED, FAILED, REFUSED, Settled
 from schemas.clock import MICROS_PER_S, Micros, now_us
 from schemas.errors import AlprError, SinkRejected, SinkUnavailable
 from streams.retry import Backoff
@@ -167,6 +167,10 @@ class Dispatcher:
             if not delivery.result.done() and not delivery.parked.is_set():
                 self._destination(delivery.notification).slow = True
 
+    def known(self, notification: Notification) -> bool:
+        """Whether it is under way, or was delivered lately, in this process."""
+        return notification.notification_id in self._deliveries or notification.notification_id in self._delivered
+
     def rest(self) -> None:
         """Drop what waits for its destination, as at a rebalance; a try that is under way comes to its end."""
         for delivery in list(self._deliveries.values()):
@@ -247,6 +251,9 @@ class Dispatcher:
         except SinkRejected as error:
             destination.answered(monotonic() - started_s)
             return self._failed(delivery, error)
+        except Refused as error:
+            log.info("notification refused", **_names(notification), reasons=str(error))
+            return Settled(REFUSED, delivery.attempts, str(error), self._clock())
         finally:
             delivery.trying = False
             if probe:

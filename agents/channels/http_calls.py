@@ -11,11 +11,12 @@ from typing import Any
 
 import httpx
 
+from agents.channels.port import NotSent
 from agents.channels.redaction import redact
 from schemas.errors import SinkRejected, SinkUnavailable
 
 MAX_ANSWER_BYTES = 64 * 1024
-_TEMPORARY = frozenset({408, 423, 425, 429})  # and every 5xx but the two below
+_NOTHING_DONE = frozenset({408, 423, 425, 429, 503})  # temporary, as every 5xx but the two below
 _PERMANENT_5XX = frozenset({501, 505})
 _FIRST_BAD = 300
 # httpx logs each request with its whole URL at INFO, httpcore its headers at DEBUG: both hold secrets
@@ -30,13 +31,16 @@ class HttpCalls:
         connect_timeout_s: for the connection.
         attempt_timeout_s: for everything together, also when the other side drips.
         limit: connections at most.
+        keep_alive: use connections again. Off, no call ever finds that the other side has closed its connection.
     """
 
-    def __init__(self, connect_timeout_s: float, attempt_timeout_s: float, limit: int = 64) -> None:
+    def __init__(
+        self, connect_timeout_s: float, attempt_timeout_s: float, limit: int = 64, *, keep_alive: bool = True
+    ) -> None:
         self._attempt_timeout_s = attempt_timeout_s
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(attempt_timeout_s, connect=connect_timeout_s),
-            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
+            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit if keep_alive else 0),
             verify=_tls(),
             follow_redirects=False,
             trust_env=True,  # proxies, as an operator expects
@@ -56,7 +60,8 @@ class HttpCalls:
             Status (2xx) and body.
 
         Raises:
-            SinkUnavailable: no answer, or one that asks for another try (408, 423, 425, 429, 5xx).
+            NotSent: nobody was reached, or the answer asks for another try (408, 423, 425, 429, 503).
+            SinkUnavailable: no answer, or another 5xx: what came of the request is not known.
             SinkRejected: any other answer, or a request that cannot be made.
         """
         try:
@@ -65,13 +70,16 @@ class HttpCalls:
                 self._client.stream("POST", url, **request) as response,
             ):
                 body = await _read(response)
+        except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotSent(f"{what} does not answer") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise SinkUnavailable(f"{what} did not answer within {self._attempt_timeout_s:g} s") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, UnicodeError) as error:
             raise SinkRejected(redact(f"{what}: the request cannot be made: {error}", secrets)) from error
         except (httpx.HTTPError, OSError) as error:
             reason = str(error) or type(error).__name__
-            raise SinkUnavailable(redact(f"{what} does not answer: {reason}", secrets)) from error
+            kind = NotSent if isinstance(error, httpx.ConnectError) else SinkUnavailable
+            raise kind(redact(f"{what} does not answer: {reason}", secrets)) from error
         if response.status_code >= _FIRST_BAD:
             raise answer_error(what, response.status_code, body, response.headers, secrets)
         return response.status_code, body
@@ -86,7 +94,9 @@ def answer_error(
 ) -> SinkUnavailable | SinkRejected:
     """The error that an answer other than 2xx means."""
     text = redact(f"{what} answered {status} {body.decode('utf-8', 'replace')}", secrets)
-    if status in _TEMPORARY or (status >= 500 and status not in _PERMANENT_5XX):
+    if status in _NOTHING_DONE:
+        return NotSent(text, retry_after_s(headers.get("retry-after")))
+    if status >= 500 and status not in _PERMANENT_5XX:
         return SinkUnavailable(text, retry_after_s(headers.get("retry-after")))
     return SinkRejected(text)
 

@@ -21,6 +21,8 @@ _SEVERITY_COLORS = {"critical": "#b00020", "high": "#d9480f", "medium": "#b58900
 # controls, and the marks that turn the writing direction for the rest of a line (Unicode UAX 9: embeddings, isolates)
 _UNSAFE_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
+_NO_LEVEL = re.compile(r"[/+#\x00]")
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -51,13 +53,14 @@ class Messages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._topics = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=_one_level)
 
     def subject(self, notification: Notification) -> str:
         """One line of at most `MAX_SUBJECT_CHARS`; the action's ``subject`` (a template) where it has one."""
         alert = notification.alert
         own = notification.address.params.get("subject")
         if own:
-            return one_line(self._text(own, notification))
+            return one_line(self.text(own, notification, "the action's subject"))
         where = f" at {alert.camera_id}" if alert.camera_id else ""
         plate = f": {alert.plate_text}" if alert.plate_text else ""
         return one_line(f"[{alert.severity}] {alert.rule.name}{plate}{where}")
@@ -72,6 +75,23 @@ class Messages:
             return self._environment.get_template(template).render(self._context(notification), **extra)
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise SinkRejected(f"template {template}: {error}") from error
+
+    def text(self, template: str, notification: Notification, what: str) -> str:
+        """The text of a template that stands in an action.
+
+        Args:
+            template: Jinja2 over the alert and its context.
+            notification: gives both.
+            what: names the template in errors.
+
+        Raises:
+            SinkRejected: the template is wrong.
+        """
+        return _rendered(self._environment, template, notification.alert, what)
+
+    def topic(self, template: str, notification: Notification) -> str:
+        """As `text`, for a topic: what takes the place of an expression has no level separator and no wildcard."""
+        return _rendered(self._topics, template, notification.alert, "the action's topic")
 
     def link(self, alert: Alert) -> str | None:
         """The web address of the sighting that made the alert fire."""
@@ -112,19 +132,23 @@ class Messages:
             "notification_id": notification.notification_id,
         }
 
-    def _text(self, template: str, notification: Notification) -> str:
-        alert = notification.alert
-        try:
-            return self._environment.from_string(template).render(alert=alert, **alert.context)
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise SinkRejected(f"the action's subject: {error}") from error
-
     def _time(self, micros: int) -> str:
         try:
             moment: datetime = to_datetime(micros).astimezone(self._zone)
         except (OverflowError, ValueError):
             return to_iso(micros)
         return f"{moment:%Y-%m-%d %H:%M:%S} {moment.tzname()}"
+
+
+def _rendered(environment: ImmutableSandboxedEnvironment, template: str, alert: Alert, what: str) -> str:
+    try:
+        return environment.from_string(template).render(**{**alert.context, "alert": alert})
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SinkRejected(f"{what}: {error}") from error
+
+
+def _one_level(value: object) -> object:
+    return _NO_LEVEL.sub("_", value) if isinstance(value, str) else value
 
 
 def one_line(text: str, limit: int = MAX_SUBJECT_CHARS) -> str:

@@ -1,15 +1,25 @@
 """The port that every channel implements, and what goes through it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from schemas.errors import SinkUnavailable
+from schemas.clock import Micros
+from schemas.errors import BusinessRuleError, SinkUnavailable
 from schemas.events import Alert
 
 
 class RecipientUnavailable(SinkUnavailable):
     """The server is well, but takes nothing for this recipient now (greylisting, a full mailbox)."""
+
+
+class NotSent(SinkUnavailable):
+    """The other side certainly has nothing: it could not be reached, or said that it takes nothing now."""
+
+
+class Refused(BusinessRuleError):
+    """The channel itself decided not to send. Nothing is wrong with the receiver, and trying again changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +92,20 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let connections go."""
+
+
+class AtMostOnce(ABC):
+    """A channel whose repeats do harm, since it moves something in the world (a barrier).
+
+    Its notifications are sent once or not at all: what may have been sent before (an alert that stood in the log
+    before this process took the partition over, one that waited through a restart, a replayed one) is refused, and a
+    refusal is as final as a delivery.
+    """
+
+    @abstractmethod
+    def refusal(self, notification: Notification, now: Micros) -> str:
+        """Why it must not be sent now; empty when it may be."""
+
+    @abstractmethod
+    def valid_until(self, notification: Notification) -> Micros:
+        """When it is too late for it, wall clock."""

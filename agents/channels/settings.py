@@ -65,6 +65,13 @@ class NotifySettings(BaseSettings):
     twilio_from: str = Field("", description="Twilio sender: a phone number, or a messaging service SID (MG...)")
     twilio_api_url: str = Field("https://api.twilio.com", description="Base URL of Twilio's REST API")
 
+    mqtt_topic: str = Field(
+        "alpr/alerts/{{ alert.rule.id }}", description="MQTT topic of mqtt actions that name none (template)"
+    )
+    gate_topic: str = Field(
+        "alpr/gates/{{ alert.camera_id }}/command", description="MQTT topic of gate actions that name none (template)"
+    )
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from agents.channels.cloud_events import STRUCTURED, alert_event
 from agents.channels.http_calls import HttpCalls
 from agents.channels.message import Messages
 from agents.channels.port import Address, Notification
@@ -15,12 +16,8 @@ from agents.channels.redaction import redact, shown_url, url_secrets
 from agents.channels.settings import NotifySettings
 from agents.channels.urls import checked_url
 from agents.channels.variables import SettingMissing, resolve, resolve_all, variable_values
-from schemas.clock import MICROS_PER_S, now_us, to_iso
+from schemas.clock import MICROS_PER_S, now_us
 from schemas.errors import ConfigError
-from schemas.events import Alert
-from schemas.records import to_json_record
-
-EVENT_TYPE = "alpr.alert.v1"
 
 
 class WebhookChannel:
@@ -67,40 +64,34 @@ class WebhookChannel:
 
     async def send(self, notification: Notification) -> str:
         """See `Channel.send`."""
+        event = alert_event(notification, self._messages)
+        body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return await self.post(notification, body, STRUCTURED)
+
+    async def post(self, notification: Notification, body: bytes, content_type: str) -> str:
+        """POST a body, signed and with the idempotency key.
+
+        Returns, raises: as `Channel.send`.
+        """
         address = notification.address
-        body = json.dumps(self._event(notification), ensure_ascii=False, separators=(",", ":"))
-        content = body.encode("utf-8", "replace")
         moment = str(self._now() // MICROS_PER_S)
         headers = {
             **_own_headers(address.params),
-            "Content-Type": "application/cloudevents+json; charset=utf-8",
+            "Content-Type": content_type,
             "Idempotency-Key": notification.notification_id,
             "webhook-id": notification.notification_id,
             "webhook-timestamp": moment,
         }
         if address.params.get("secret"):
             key = signing_key(address.params["secret"])
-            headers["webhook-signature"] = signature(key, notification.notification_id, moment, content)
+            headers["webhook-signature"] = signature(key, notification.notification_id, moment, body)
         status, answer = await self._calls.post(
-            address.target, f"webhook {address.shown}", address.secrets, content=content, headers=headers
+            address.target, f"webhook {address.shown}", address.secrets, content=body, headers=headers
         )
         return redact(f"{status} {answer.decode('utf-8', 'replace')}", address.secrets)
 
     async def close(self) -> None:
         """The HTTP client is shared; its owner closes it."""
-
-    def _event(self, notification: Notification) -> dict[str, Any]:
-        alert = notification.alert
-        return {
-            "specversion": "1.0",
-            "id": notification.notification_id,
-            "source": f"/alpr/rules/{alert.rule.id}",
-            "type": EVENT_TYPE,
-            "subject": alert.alert_id,
-            "time": to_iso(alert.fired_at),
-            "datacontenttype": "application/json",
-            "data": {**_shareable(alert), "link": self._messages.link(alert)},
-        }
 
 
 def signing_key(secret: str) -> bytes:
@@ -121,13 +112,6 @@ def signature(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
     """The value of ``webhook-signature``."""
     signed = b".".join((message_id.encode(), timestamp.encode(), body))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-
-
-def _shareable(alert: Alert) -> dict[str, Any]:
-    """The alert without its actions: they name the other recipients."""
-    record = to_json_record(alert)
-    del record["actions"]
-    return record
 
 
 def _own_headers(params: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
-from agents.channels.port import Address, Channel, Notification
+from agents.channels.port import Address, AtMostOnce, Channel, Notification
 from schemas.clock import MICROS_PER_S, Micros
 from schemas.errors import AlprError, ConfigError
 from schemas.events import Action, Alert, Outcome, Receipt
@@ -13,6 +13,7 @@ from schemas.keys import notification_id
 DELIVERED: Outcome = "delivered"
 FAILED: Outcome = "failed"
 STALE: Outcome = "stale"
+REFUSED: Outcome = "refused"
 _TARGET_NAMES = ("to", "url", "webhook_url", "channel", "recipients", "phone")
 
 
@@ -94,7 +95,7 @@ def plan(
             continue
         for address in addressed:
             notification = notify(alert, action.type, address)
-            if too_old:
+            if too_old and not isinstance(channels[action.type], AtMostOnce):  # that one refuses it itself
                 age_s = (now - alert.captured_at) // MICROS_PER_S
                 settled = Settled(STALE, 0, f"captured {age_s} s ago, not sent", now)
                 receipts.setdefault(notification.notification_id, receipt_of(notification, settled))

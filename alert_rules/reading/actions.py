@@ -13,18 +13,26 @@ from alert_rules.document import Listing, Mapping, Node, Scalar
 from alert_rules.errors import Problems, RuleProblem
 from schemas.events import Action
 
+_BROKER = ("host", "port", "username", "password", "tls", "ca_file", "protocol")
 CHANNELS: dict[str, tuple[str, ...]] = {
     "email": ("to", "subject", "from", "smtp_host", "smtp_port", "username", "password", "use_tls"),
     "slack": ("channel", "webhook_url", "token", "username", "icon_emoji"),
     "webhook": ("url", "method", "secret", "headers", "timeout"),
     "sms": ("to", "from", "account_sid", "auth_token"),
-}
+    "mqtt": ("topic", "payload", "qos", "retain", *_BROKER),
+    "gate": (
+        "gate", "topic", "url", "payload", "min_likelihood", "min_margin", "max_age_ms",
+        "qos", *_BROKER, "secret", "headers",
+    ),
+}  # fmt: skip
 """Channel to its parameters. All are optional: the notifier has defaults (``ALPR_NOTIFY_*``)."""
 
 SPELLINGS = {
     "email": {"recipients": "to", "to_addresses": "to", "from_address": "from", "sender": "from"},
     "slack": {"url": "webhook_url", "bot_token": "token"},
     "webhook": {},
+    "mqtt": {},
+    "gate": {},
     "sms": {
         "recipients": "to", "to_numbers": "to", "phone": "to", "from_number": "from",
         "twilio_account_sid": "account_sid", "twilio_auth_token": "auth_token",
@@ -32,6 +40,8 @@ SPELLINGS = {
 }  # fmt: skip
 """Parameters as existing rule files write them."""
 
+_BOUNDS = {"min_likelihood": (0.0, 1.0), "min_margin": (0.0, 1.0), "max_age_ms": (1.0, 60_000.0)}
+"""Least and greatest value of the parameters that are numbers."""
 _SECRETS = frozenset({"password", "token", "secret", "auth_token"})
 _SECRET_HEADERS = re.compile(r"auth|token|key|secret|cookie", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
@@ -60,7 +70,7 @@ class ChannelDefaults:
 
 
 def read_defaults(node: Node, problems: Problems) -> ChannelDefaults:
-    """``notifications: {email: {...}, slack: {...}, webhook: {...}, sms: {...}}``.
+    """``notifications: {email: {...}, slack: {...}, ...}``.
 
     Raises:
         RuleProblem: it is no mapping.
@@ -151,6 +161,8 @@ def _value(name: str, node: Node) -> str:
     for found in _LOOKS_LIKE_VARIABLE.finditer(value):
         if not _VARIABLE.fullmatch(found.group()):
             raise RuleProblem(node.place, f"'{found.group()[:40]}' is no variable; write ${{NAME}}")
+    if name in _BOUNDS and not _VARIABLE.search(value):
+        expect.number_between(node, f"'{name}'", *_BOUNDS[name])
     if name in _SECRETS:
         _refuse_clear_secret(f"'{name}'", node)
     return value

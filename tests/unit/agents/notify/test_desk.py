@@ -18,7 +18,7 @@ from schemas.events import Action, Alert, DeadLetter, Receipt
 from schemas.registry import MemoryRegistry
 from schemas.topics import ALERTS, DLQ, NOTIFICATIONS
 from streams.guard import DeadLetterGuard
-from streams.run import Changes, Output, Run
+from streams.run import Changes, Headers, Output, Run
 from tables.notifications import Rows, all_pending
 from tests.unit.agents.notify.alerts import alert
 from tests.unit.agents.notify.fakes import FakeChannel
@@ -66,6 +66,7 @@ class Office:
         self.offset = 0
         self.keeps = True
         self.skew_s = 0
+        self.end = 0
         self.open()
 
     def open(self) -> None:
@@ -80,9 +81,14 @@ class Office:
             waiting=self.waiting,
             settings=self.settings,
             wake=self.wakes.append,
+            end_of=self.end_of,
             environment=self.environment,
             clock=lambda: now_us() + self.skew_s * MICROS_PER_S,
         )
+
+    async def end_of(self, _: int) -> int:
+        """Where the partition ends when it is taken over."""
+        return self.end
 
     async def finish_run(self, run: Run, changes: Changes, outputs: Iterable[Output]) -> bool:
         """As the transport does."""
@@ -93,12 +99,14 @@ class Office:
         self.outputs += outputs
         return True
 
-    async def take(self, *values: bytes | Alert, topic: str = ALERTS.name) -> None:
+    async def take(
+        self, *values: bytes | Alert, topic: str = ALERTS.name, headers: Headers = (("trace", b"1"),)
+    ) -> None:
         """Deliver a run."""
         records = []
         for value in values:
             raw = value if isinstance(value, bytes) else self.codec.encode(ALERTS, value)
-            records.append(FakeRecord(self.offset, raw, topic=topic, headers=(("trace", b"1"),)))
+            records.append(FakeRecord(self.offset, raw, topic=topic, headers=headers))
             self.offset += 1
         await self.desk.handle(Run(TP(topic, 0), records, 10, self, self.revoking))
 
