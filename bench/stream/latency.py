@@ -12,7 +12,7 @@ from uuid import uuid4
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench.stream.engines import Engine, RunPlace
-from bench.stream.job import PARTITIONS, Fields, decode_event, encode_read
+from bench.stream.job import PARTITIONS, Read, decode_event, encode_read
 from bench.stream.source import create_topic
 from bench.stream.topics import Topics
 from bench.stream.worker import BenchFailed, Worker, WorkerFailed
@@ -113,12 +113,12 @@ class Sender:
         while (elapsed := time.monotonic() - began) < seconds:
             while self._number - first < elapsed * self._rate_per_s:
                 read = self._next()
-                self._producer.produce(self._topic, encode_read(read), read["camera_id"])
+                self._producer.produce(self._topic, encode_read(read), read.camera_id)
             self._producer.poll(0)
             time.sleep(0.001)
         self._producer.flush(10)
 
-    def _next(self) -> Fields:
+    def _next(self) -> Read:
         self._number += 1
         if not self._recent or self._random.random() < 0.4:
             self.new += 1
@@ -126,16 +126,16 @@ class Sender:
             camera, plate = self._recent[-1]
         else:
             camera, plate = self._random.choice(self._recent)
-        return {
-            "event_id": f"{self._number:036}",
-            "captured_at": int(time.time() * 1000),
-            "camera_id": camera,
-            "track_id": self._number,
-            "plate": plate,
-            "confidence": 0.9,
-            "region": "NL",
-            "image_key": str(time.monotonic_ns()),  # comes back in the event
-        }
+        return Read(
+            event_id=f"{self._number:036}",
+            captured_at=int(time.time() * 1000),
+            camera_id=camera,
+            track_id=self._number,
+            plate=plate,
+            confidence=0.9,
+            region="NL",
+            image_key=str(time.monotonic_ns()),  # comes back in the event
+        )
 
 
 class Receiver:
@@ -159,8 +159,8 @@ class Receiver:
                 continue
             now_ns = time.monotonic_ns()
             event = decode_event(message.value() or b"")
-            sent_ns = int(event["image_key"])
-            self.event_ids.append(event["event_id"])
+            sent_ns = int(event.image_key)
+            self.event_ids.append(event.event_id)
             self.received.append((sent_ns, (now_ns - sent_ns) / 1e6))
 
     def stop(self) -> None:

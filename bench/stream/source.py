@@ -10,7 +10,7 @@ from uuid import UUID
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # documented, not declared
 
-from bench.stream.job import PARTITIONS, Fields, encode_read, fold, is_new
+from bench.stream.job import PARTITIONS, Read, encode_read, fold, is_new
 
 CAMERAS, VEHICLES = 200, 40_000
 START_MS = 1_760_000_000_000
@@ -40,7 +40,7 @@ class Reference:
     read_bytes: float
 
 
-def reads_of_town(count: int) -> Iterator[Fields]:
+def reads_of_town(count: int) -> Iterator[Read]:
     """Seeded reads in the order of their times: passes of one to five reads, one repeat in five misread by OCR."""
     random = Random(count)
     plates = [_plate(random) for _ in range(VEHICLES)]
@@ -73,18 +73,18 @@ def _misread(random: Random, plate: str) -> str:
     return plate[:place] + MISREAD[plate[place]] + plate[place + 1 :]
 
 
-def _read(random: Random, time_ms: int, camera: int, track: int, plate: str, number: int) -> Fields:
+def _read(random: Random, time_ms: int, camera: int, track: int, plate: str, number: int) -> Read:
     camera_id = f"cam-{camera:04}"
-    return {
-        "event_id": str(UUID(int=random.getrandbits(128), version=4)),
-        "captured_at": time_ms,
-        "camera_id": camera_id,
-        "track_id": track,
-        "plate": plate,
-        "confidence": 0.5 + random.random() / 2,
-        "region": None if random.random() < 0.3 else "NL",
-        "image_key": f"alpr-frames/site-07/2026/11/24/{camera_id}/track-{track:09}/frame-{number:02}.jpg",
-    }
+    return Read(
+        event_id=str(UUID(int=random.getrandbits(128), version=4)),
+        captured_at=time_ms,
+        camera_id=camera_id,
+        track_id=track,
+        plate=plate,
+        confidence=0.5 + random.random() / 2,
+        region=None if random.random() < 0.3 else "NL",
+        image_key=f"alpr-frames/site-07/2026/11/24/{camera_id}/track-{track:09}/frame-{number:02}.jpg",
+    )
 
 
 def write_source(bootstrap: str, topic: str, count: int) -> Reference:
@@ -104,15 +104,15 @@ def write_source(bootstrap: str, topic: str, count: int) -> Reference:
     ids: list[str] = []
     size_bytes = 0
     for number, read in enumerate(reads_of_town(count)):
-        key = f"{read['camera_id']}|{fold(read['plate'])}"
-        if is_new(last.get(key), read["captured_at"]):
-            ids.append(read["event_id"])
-        last[key] = read["captured_at"]
+        key = f"{read.camera_id}|{fold(read.plate)}"
+        if is_new(last.get(key), read.captured_at):
+            ids.append(read.event_id)
+        last[key] = read.captured_at
         value = encode_read(read)
         size_bytes += len(value)
         while True:
             try:
-                producer.produce(topic, value, read["camera_id"])
+                producer.produce(topic, value, read.camera_id)
                 break
             except BufferError:
                 producer.poll(0.1)

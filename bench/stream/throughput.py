@@ -107,7 +107,7 @@ def _watch(
 
 
 def _verify(engine: Engine, topics: Topics, events: str, changelog: str, reference: Reference) -> int:
-    ids = [decode_event(value)["event_id"] for _, value in topics.records(events)]
+    ids = [decode_event(value).event_id for _, value in topics.records(events)]
     if len(ids) != reference.events or digest(ids) != reference.event_ids:
         raise BenchFailed(f"{engine.name} made {len(ids)} events, {reference.events} were expected, or other ones")
     table: dict[str, int] = {}

@@ -48,9 +48,9 @@ async def deduplicate(stream: Any) -> None:
     """One event of the reads that follow each other."""
     async for read in stream:
         first_record()
-        plate = fold(read["plate"])
-        key = f"{read['camera_id']}|{plate}"
+        plate = fold(read.plate)
+        key = f"{read.camera_id}|{plate}"
         last = last_seen.get(key)
-        last_seen[key] = read["captured_at"]
-        if is_new(last, read["captured_at"]):
+        last_seen[key] = read.captured_at
+        if is_new(last, read.captured_at):
             await events.send(key=plate.encode(), value=event_of(read, plate))

@@ -50,16 +50,16 @@ first_record = FirstRecord()
 def deduplicate(read: Any, state: State) -> Any:
     """The event of a read, None for a repeat. State belongs to the camera, which is the key of the topic."""
     first_record()
-    plate = fold(read["plate"])
+    plate = fold(read.plate)
     last = state.get(plate)
-    state.set(plate, read["captured_at"])
-    return event_of(read, plate) if is_new(last, read["captured_at"]) else None
+    state.set(plate, read.captured_at)
+    return event_of(read, plate) if is_new(last, read.captured_at) else None
 
 
 reads = app.topic(os.environ["BENCH_SOURCE"], value_deserializer=ReadDeserializer(), key_deserializer="str")
 events = app.topic(os.environ["BENCH_EVENTS"], value_serializer=EventSerializer(), key_serializer="str")
 frame = app.dataframe(reads).apply(deduplicate, stateful=True).filter(lambda event: event is not None)
-frame.to_topic(events, key=lambda event: event["match_key"])
+frame.to_topic(events, key=lambda event: event.match_key)
 
 if __name__ == "__main__":
     app.run()

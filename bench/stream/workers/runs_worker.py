@@ -24,18 +24,16 @@ async def deduplicate(runs: Any) -> None:
     """One event of the reads that follow each other: one look at the table and one step out per run."""
     async for run in runs:
         first_record()
-        reads = []
-        for record in run.records:
-            read = decode_read(record.value)
-            plate = fold(read["plate"])
-            reads.append((read, plate, f"{read['camera_id']}|{plate}".encode()))
-        last = last_seen.get_many(run, {key for _, _, key in reads})
+        reads = [decode_read(record.value) for record in run.records]
+        plates = [fold(read.plate) for read in reads]
+        keys = [f"{read.camera_id}|{plate}".encode() for read, plate in zip(reads, plates, strict=True)]
+        last = last_seen.get_many(run, dict.fromkeys(keys))
         outputs = []
-        for read, plate, key in reads:
+        for read, plate, key in zip(reads, plates, keys, strict=True):
             seen = last[key]
-            if is_new(None if seen is None else int(seen), read["captured_at"]):
+            if is_new(None if seen is None else int(seen), read.captured_at):
                 outputs.append(Output(EVENTS, plate.encode(), encode_event(event_of(read, plate))))
-            last[key] = b"%d" % read["captured_at"]
+            last[key] = b"%d" % read.captured_at
         await run.finish({last_seen: last}, outputs)
 
 
