@@ -35,7 +35,7 @@ class RunOptions:
     run_bytes: int = 4 * MIB
     runs_in_flight: int = 16
     in_flight_bytes: int = 32 * MIB
-    coalesce_ms: float = 20.0
+    coalesce_ms: float = 30.0
     max_staged_keys: int = 200_000
     max_unacknowledged: int = 50_000
     settle_s: float = 30.0

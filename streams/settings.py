@@ -71,7 +71,7 @@ class StreamSettings(BaseSettings):
         MIB, gt=0, description="Most bytes per partition and fetch, unless a single record is larger"
     )
     coalesce_ms: float = Field(
-        20.0, ge=0, description="Milliseconds that small fetches may pile up: more saves CPU, less saves latency"
+        30.0, ge=0, description="Milliseconds that small fetches may pile up: more saves CPU, less saves latency"
     )
     max_staged_keys: int = Field(200_000, gt=0, description="Changed table keys that may wait for a checkpoint")
     max_unacknowledged: int = Field(50_000, gt=0, description="Outputs that may wait for Kafka's acknowledgement")
