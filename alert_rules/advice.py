@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from alert_rules.conditions.boolean import AllOf, AnyOf, Not
+from alert_rules.conditions.permit import PermitMatch
 from alert_rules.conditions.watchlist import WatchlistMatch
 from alert_rules.errors import nearest
 from alert_rules.finding import Condition
@@ -23,7 +24,7 @@ def unknown_watchlists(rules: RuleSet, known: Collection[str]) -> Iterator[str]:
 
 def watchlist_names(condition: Condition) -> Iterator[str]:
     """The watchlists that a condition, or one below it, looks through."""
-    if isinstance(condition, WatchlistMatch):
+    if isinstance(condition, WatchlistMatch | PermitMatch):
         yield from condition.list_ids
     elif isinstance(condition, Not):
         yield from watchlist_names(condition.part)

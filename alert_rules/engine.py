@@ -6,14 +6,17 @@ turns that into alerts and changes of memory. `Engine.evaluate` does both.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alert_rules.alerts import build_alert
+from alert_rules.conditions.permit import asks_for_permits
 from alert_rules.correlations.explanation import explain_rule
-from alert_rules.facts import Facts
+from alert_rules.facts import Facts, NotCounted
 from alert_rules.finding import Finding
 from alert_rules.loading import RuleSet
 from alert_rules.memory import Counted, Quiet, counted_key, expiry_key, quiet_key
+from alert_rules.permits import QuotaUse
+from alert_rules.quotas import Counting, deciding, key_of
 from alert_rules.rule import Rule
 from alert_rules.rule_index import RuleIndex
 from alert_rules.watchlists import Watchlists
@@ -29,11 +32,13 @@ class Match:
 
     Attributes:
         keys: the keys of memory that `Engine.decide` will ask for.
+        on_quota: ids of rules that match or not by what is left of a permit's quota.
     """
 
     facts: Facts
     rules: tuple[Rule, ...]
     keys: tuple[bytes, ...]
+    on_quota: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,39 @@ class Engine:
         # a correlation decides over several sightings: `alert_rules.correlations`
         self._rules = tuple(rule for rule in rules.enabled if rule.correlation is None)
         self._index = RuleIndex(self._rules)
+        self._with_permits = frozenset(rule.id for rule in self._rules if asks_for_permits(rule.match))
 
     def match(self, sighting: Sighting) -> Match | None:
         """The rules that a sighting matches; None for none, as for most sightings."""
         facts = Facts(sighting, self.watchlists)
-        matched = tuple(rule for rule in self._index.candidates(facts) if rule.match.holds(facts))
+        candidates = self._index.candidates(facts)
+        if self._with_permits:
+            return self._match_permits(facts, candidates)
+        matched = tuple(rule for rule in candidates if rule.match.holds(facts))
+        return self._matched(facts, matched) if matched else None
+
+    def _match_permits(self, facts: Facts, candidates: list[Rule]) -> Match | None:
+        """`match` where some rules ask for permits, whose quotas only memory knows."""
+        matched: list[Rule] = []
+        uses: dict[str, tuple[QuotaUse, ...]] = {}
+        for rule in candidates:
+            if rule.id not in self._with_permits:
+                if rule.match.holds(facts):
+                    matched.append(rule)
+                continue
+            may_hold, deciding_uses = deciding(rule, facts)
+            if may_hold:
+                matched.append(rule)
+            if deciding_uses:
+                uses[rule.id] = deciding_uses
         if not matched:
             return None
+        found = self._matched(facts, tuple(matched))
+        keys = [key_of(rule_id, use) for rule_id, each in uses.items() for use in each]
+        return replace(found, keys=(*found.keys, *keys), on_quota=frozenset(uses)) if uses else found
+
+    def _matched(self, facts: Facts, matched: tuple[Rule, ...]) -> Match:
+        sighting = facts.sighting
         keys = [counted_key(sighting)]
         keys += [quiet_key(rule.id, rule.suppress.by.of(sighting)) for rule in matched if rule.suppress is not None]
         return Match(facts, matched, tuple(keys))
@@ -104,6 +135,12 @@ class Engine:
         for rule in match.rules:
             if rule.id in counted.rules:
                 continue
+            if rule.id in match.on_quota:
+                match.facts.quotas = Counting(rule.id, sighting.event_id, memory, changes)
+                if not rule.match.holds(match.facts):
+                    continue
+            elif self._with_permits:
+                match.facts.quotas = NotCounted()
             newly.append(rule.id)
             suppressed = _suppress(rule, sighting, memory, changes)
             if suppressed is None:

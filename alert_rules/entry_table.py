@@ -5,13 +5,16 @@ a read comes near their plate. Patterns are asked together (`alert_rules.pattern
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from alert_rules.length_slips import slips
 from alert_rules.pattern_set import PatternSet
+from alert_rules.permit_terms import terms_of
 from alert_rules.plate_patterns import PlatePattern
 from alert_rules.plate_reads import PlateReads
 from schemas.builders import builder
@@ -22,6 +25,7 @@ EntryId = bytes
 """List and entry id in one piece."""
 _PACKED = tuple(field for field in fields(WatchlistEntry) if field.name not in ("list_id", "entry_id"))
 _DEFAULTS = tuple(field.default for field in _PACKED)
+_SITES = next(place for place, field in enumerate(_PACKED) if field.name == "sites")
 _values = attrgetter(*(field.name for field in _PACKED))
 _FRESH_AT_LEAST = 16
 _make = builder(WatchlistEntry)
@@ -35,6 +39,7 @@ class EntryTable:
         self.sizes: dict[str, int] = {}
         self._rows: dict[EntryId, bytes] = {}
         self._by_fold: dict[str, EntryId | tuple[EntryId, ...]] = {}
+        self._lengths: Counter[int] = Counter()
         self._patterns = _Patterns()
         for entry in entries:
             self.put(entry)
@@ -56,9 +61,11 @@ class EntryTable:
         """Add an entry, or replace the one with its ids.
 
         Raises:
-            ValueError: its plate is neither a plate nor a pattern; nothing has changed then.
+            ValueError: its plate is neither a plate nor a pattern, or the terms of a permit cannot be read; nothing
+                has changed then.
         """
         pattern = PlatePattern.parse(entry.plate)
+        terms_of(entry)
         key = id_of(entry.list_id, entry.entry_id)
         if key in self._rows:
             self.remove(key)
@@ -71,6 +78,7 @@ class EntryTable:
         known = self._by_fold.get(folded)
         if known is None:
             self._by_fold[folded] = key
+            self._lengths[len(folded)] += 1
         else:
             self._by_fold[folded] = (*((known,) if isinstance(known, bytes) else known), key)
         return key
@@ -95,19 +103,24 @@ class EntryTable:
             self._by_fold[folded] = kept
         else:
             del self._by_fold[folded]
+            self._lengths -= Counter((len(folded),))
 
     def entry(self, key: EntryId) -> WatchlistEntry:
         """The entry of an id that is there."""
         return _unpack(key, self._rows[key])
 
-    def near(self, reads: PlateReads, exact: bool) -> Iterator[tuple[EntryId, str, str]]:
+    def near(self, reads: PlateReads, exact: bool, *, any_length: bool = False) -> Iterator[tuple[EntryId, str, str]]:
         """Entries that the reads may stand for: id, plate or pattern as listed, and the plate that it stands for here.
 
         Args:
             reads: of a sighting.
             exact: leaves out what only the reader's doubts lead to.
+            any_length: also plates with a character that the reader missed or added; not where `exact`.
         """
-        for folded in reads.folds if exact else (*reads.folds, *reads.near_folds):
+        folds: Iterable[str] = reads.folds if exact else (*reads.folds, *reads.near_folds)
+        if any_length and not exact:
+            folds = dict.fromkeys((*folds, *[slip for text in reads.folds for slip in slips(text, self._lengths)]))
+        for folded in folds:
             known = self._by_fold.get(folded)
             if known is not None:
                 for key in (known,) if isinstance(known, bytes) else known:
@@ -179,6 +192,6 @@ def _unpack(key: EntryId, row: bytes) -> WatchlistEntry:
     size, _, ids = key.partition(b":")
     values: list[Any] = json.loads(row.decode("utf-8", "surrogatepass"))
     values += _DEFAULTS[len(values) :]
-    values[-1] = tuple(values[-1])
+    values[_SITES] = tuple(values[_SITES])
     list_id, name = ids[: int(size)], ids[int(size) :]
     return _make(list_id.decode("utf-8", "surrogatepass"), name.decode("utf-8", "surrogatepass"), *values)

@@ -8,16 +8,18 @@ import json
 from typing import Any
 
 from alert_rules.conditions.comparison import OPERATORS
-from alert_rules.conditions.schedule import DAYS
+from alert_rules.conditions.permit import AMBIGUOUS
 from alert_rules.correlation_schema import correlation_schema, late_schema
 from alert_rules.fields import known_fields
 from alert_rules.loading import DEFINING_KEYS
 from alert_rules.reading import common, existing, native, zones
-from alert_rules.reading.actions import CHANNELS, SPELLINGS
+from alert_rules.reading.actions import CHANNELS
+from alert_rules.reading.actions import SPELLINGS as ACTION_SPELLINGS
+from alert_rules.reading.entries import COLUMNS, OF_A_LIST, SPELLINGS
 from alert_rules.reading.match import CONDITION_KEYS
 from alert_rules.reading.rule_tests import ALERT_KEYS
-from alert_rules.reading.schedules import DAY_GROUPS
 from alert_rules.rule import PLATE_GROUP, SEVERITIES
+from alert_rules.weekdays import DAY_GROUPS, DAYS
 
 Schema = dict[str, Any]
 _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
@@ -59,6 +61,10 @@ def rules_schema() -> Schema:
             "condition": _condition(),
             "plates": _plates(),
             "watchlist": _watchlist(),
+            "permit": _permit(),
+            "texts": _TEXTS,
+            "entry": _entry(),
+            "entries": _entries(),
             "schedule": _schedule(),
             "zone": _zone(),
             "correlation": correlation_schema(_ref("condition"), _ref("field"), _DURATION, _TEXTS, _ref("schedule")),
@@ -180,6 +186,7 @@ def _condition() -> Schema:
             ]
         },
         "watchlist": _ref("watchlist"),
+        "permit": _ref("permit"),
         "schedule": _ref("schedule"),
         "cameras": _TEXTS,
         "sites": _TEXTS,
@@ -206,6 +213,31 @@ def _plates() -> Schema:
 def _watchlist() -> Schema:
     lists = {"type": "object", "required": ["list"], "additionalProperties": False}
     return {"anyOf": [_TEXTS, {**lists, "properties": {"list": _TEXTS, **_STRICTNESS}}]}
+
+
+def _permit() -> Schema:
+    number = {"type": "number"}
+    properties = {
+        "list": _TEXTS,
+        "likelihood": _STRICTNESS["likelihood"],
+        "odds": {**number, "minimum": 1, "description": "Times as likely as the next plate that it must be"},
+        "ambiguous": {"enum": list(AMBIGUOUS), "description": "What a read of two possible plates is"},
+    }
+    body = {"type": "object", "required": ["list"], "additionalProperties": False, "properties": properties}
+    return {"anyOf": [_TEXTS, body]}
+
+
+def _entry() -> Schema:
+    cells = dict.fromkeys((*COLUMNS, *SPELLINGS), _ref("texts"))
+    return {"anyOf": [_SCALAR, {"type": "object", "additionalProperties": False, "properties": cells}]}
+
+
+def _entries() -> Schema:
+    """A watchlist in a test: plates and entries, or these with what counts for all of them."""
+    listed: list[Schema] = [_SCALAR, {"type": "array", "items": _ref("entry")}]
+    parts = {"entries": {"anyOf": listed}, **dict.fromkeys(OF_A_LIST, _ref("texts"))}
+    whole = {"type": "object", "required": ["entries"], "additionalProperties": False, "properties": parts}
+    return {"anyOf": [*listed, whole]}
 
 
 def _schedule() -> Schema:
@@ -257,7 +289,7 @@ def _zone() -> Schema:
 
 
 def _channel_params(channel: str) -> dict[str, Schema]:
-    names = [*CHANNELS[channel], *SPELLINGS[channel]]
+    names = [*CHANNELS[channel], *ACTION_SPELLINGS[channel]]
     return {name: {"type": "object"} if name == "headers" else _TEXTS for name in names}
 
 
@@ -294,7 +326,7 @@ def _test() -> Schema:
         "additionalProperties": False,
         "properties": {
             "name": {"type": "string"},
-            "watchlists": {"type": "object", "additionalProperties": _TEXTS},
+            "watchlists": {"type": "object", "additionalProperties": _ref("entries")},
             "events": {"type": "array", "items": {"type": "object"}},
             "until": _DURATION,
             "alerts": {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "array", "items": expected}]},

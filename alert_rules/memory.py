@@ -2,6 +2,7 @@
 
 - `Counted`: which rules have counted a sighting. A later revision may fire other rules, never the same again.
 - `Quiet`: when a rule last alerted for a group, and how many matches have been held back since.
+- `Used`: which sightings have used a permit's quota in a period, by rule.
 - an expiry mark for each `Quiet`, so that old state is found by a scan in key order.
 
 Keys start with a kind and, but for `Quiet`, a time: the oldest come first. State is kept for `KEEP_US`, longer than any
@@ -20,7 +21,7 @@ KEEP_US = 31 * 86_400 * MICROS_PER_S
 MAX_FIRED = 8
 """Alert times that are kept for a group: enough for late sightings that fall between older alerts."""
 MAX_GROUP_CHARS = 200
-COUNTED, EXPIRY, QUIET = b"c", b"x", b"q"
+COUNTED, EXPIRY, QUIET, USED = b"c", b"x", b"q", b"u"
 _SHIFT = 1 << 63  # two's complement to the order of bytes
 
 
@@ -73,6 +74,26 @@ class Quiet:
         return Quiet(tuple(sorted((*self.fired, at_us)))[-MAX_FIRED:])
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Sightings that have used a quota.
+
+    Attributes:
+        event_ids: in the order in which they came; as many as the quota allows at most.
+    """
+
+    event_ids: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        return json.dumps(self.event_ids, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def decode(cls, value: bytes | None) -> "Used":
+        """From JSON; None is nothing."""
+        return cls(tuple(json.loads(value))) if value is not None else cls()
+
+
 def counted_key(sighting: Sighting) -> bytes:
     """Key of a sighting's `Counted`; all its revisions have the same."""
     return COUNTED + _sortable(sighting.captured_at) + sighting.event_id.encode()
@@ -85,13 +106,28 @@ def quiet_key(rule_id: str, group: str) -> bytes:
     return QUIET + rule_id.encode() + b"\x00" + group.encode()
 
 
+def used_key(rule_id: str, use: str, period: str, over_us: int) -> bytes:
+    """Key of the `Used` of a period.
+
+    Args:
+        rule_id: each rule counts for itself.
+        use: which permit, and whose plate.
+        period: that the quota is for.
+        over_us: when the period is over: no sighting that asks for it is later, so the oldest may go first.
+    """
+    if len(use) > MAX_GROUP_CHARS:
+        use = sha256(use.encode("utf-8", "surrogatepass")).hexdigest()
+    names = f"{rule_id}\x00{period}\x00{use}"
+    return USED + _sortable(over_us) + names.encode("utf-8", "surrogatepass")
+
+
 def expiry_key(quiet: bytes, last_fired_us: int, for_us: int) -> bytes:
     """Key of the mark that says when a `Quiet` may go."""
     return EXPIRY + _sortable(last_fired_us + max(0, for_us - KEEP_US)) + quiet
 
 
 def expiry_range(kind: bytes, now_us: int) -> tuple[bytes, bytes]:
-    """First key and end of what may be forgotten of a kind, `COUNTED` or `EXPIRY`, at an event time."""
+    """First key and end of what may be forgotten of a kind, `COUNTED`, `USED` or `EXPIRY`, at an event time."""
     return kind + bytes(8), kind + _sortable(max(-_SHIFT, now_us - KEEP_US))
 
 

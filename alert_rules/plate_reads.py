@@ -1,11 +1,12 @@
 """A sighting's plate as rules see it: every text that it may be taken for, with the evidence."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
-from alert_rules.doubts import doubtful_folds
+from alert_rules.doubts import MIN_ALTERNATIVE, doubtful_folds
 from alert_rules.errors import shown
 from schemas.events import Plate, Resolved, Sighting
-from schemas.identity import fold, likelihood
+from schemas.identity import evidence, fold, likelihood, normalise
 
 
 class PlateReads:
@@ -58,6 +59,17 @@ class PlateReads:
     def likelihood(self, candidate: str) -> float:
         """Probability that the reads came from a plate (`schemas.identity.likelihood`), by the better of the texts."""
         return max((likelihood(plate, candidate) for plate in self._plates), default=0.0)
+
+    def one_off(self, plate: str) -> Iterator[str]:
+        """Texts that differ from a plate in a character that the reader itself thought possible."""
+        read = evidence(self._observed) if self._observed is not None else ()
+        if len(read) != len(plate):
+            return
+        for position, alternatives in enumerate(read):
+            for item in alternatives:
+                char = normalise(item.char)
+                if item.probability >= MIN_ALTERNATIVE and len(char) == 1 and char != plate[position]:
+                    yield plate[:position] + char + plate[position + 1 :]
 
     def differing(self, candidate: str) -> str:
         """In which characters the best text differs, such as ``O for 0 at 3``; empty where it does not."""

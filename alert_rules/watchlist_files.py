@@ -10,30 +10,14 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from alert_rules import expectations as expect
-from alert_rules.document import Listing, Mapping, Node, Scalar, parse
+from alert_rules.document import Node, parse
 from alert_rules.entry_table import EntryTable
 from alert_rules.errors import Place, Problems, RuleProblem, nearest
-from alert_rules.plate_patterns import PlatePattern
-from alert_rules.reading.common import read_severity
-from alert_rules.rule import SEVERITIES
-from schemas.builders import builder
-from schemas.clock import parse_time
+from alert_rules.reading.entries import COLUMNS, SPELLINGS, read_entries, read_entry
 from schemas.events import WatchlistEntry
 
 SUFFIXES = (".csv", ".txt", ".yml", ".yaml")
-COLUMNS = (
-    "plate", "entry_id", "kind", "region", "vehicle_make", "vehicle_color", "reason", "priority", "valid_from",
-    "valid_until", "sites",
-)  # fmt: skip
-SPELLINGS = {
-    "plate_text": "plate", "number": "plate", "license_plate": "plate", "make": "vehicle_make", "id": "entry_id",
-    "color": "vehicle_color", "colour": "vehicle_color", "vehicle_colour": "vehicle_color", "note": "reason",
-    "description": "reason", "severity": "priority", "site": "sites", "from": "valid_from", "until": "valid_until",
-}  # fmt: skip
-KINDS = ("deny", "permit")
 MAX_FILE_BYTES = 512 * 1024 * 1024
-MAX_CELL_CHARS = 1000
 
 
 def load_watchlists(paths: Iterable[Path]) -> list[WatchlistEntry]:
@@ -144,74 +128,14 @@ def _columns(file: Path, header: list[str], problems: Problems) -> list[str]:
 
 
 def _from_yaml(file: Path, root: Node, problems: Problems) -> Iterator[WatchlistEntry]:
-    defaults: dict[str, str] = {}
-    listed = root
-    if isinstance(root, Mapping):
-        expect.known_keys(root, ("kind", "priority", "reason", "region", "sites", "entries"), "a watchlist", problems)
-        for name in ("kind", "priority", "reason", "region", "sites"):
-            if name in root.entries:
-                defaults[name] = _cell(root.entries[name], name)
-        listed = expect.required(root, "entries", "a watchlist")
-    for node in expect.items(listed, "entries"):
+    for cells, place in read_entries(root, problems):
         with problems.collect():
-            if isinstance(node, Scalar):
-                yield _entry(file, {**defaults, "plate": expect.text(node, "a plate")}, node.place)
-                continue
-            body = expect.mapping(node, "an entry")
-            expect.known_keys(body, (*COLUMNS, *SPELLINGS), "an entry", problems)
-            known = {name: value for name, value in body.entries.items() if name in COLUMNS or name in SPELLINGS}
-            cells = {SPELLINGS.get(name, name): _cell(value, name) for name, value in known.items()}
-            yield _entry(file, {**defaults, **cells}, node.place)
-
-
-def _cell(node: Node, name: str) -> str:
-    if isinstance(node, Listing) and name in ("sites", "site"):
-        return ";".join(expect.text(each, "a site") for each in node.items)
-    return expect.text(node, f"'{name}'")
+            yield _entry(file, cells, place)
 
 
 def _entry(file: Path, cells: dict[str, str], place: Place) -> WatchlistEntry:
-    for name, cell in cells.items():
-        if len(cell) > MAX_CELL_CHARS:
-            raise RuleProblem(place, f"'{name}' has {len(cell):,} characters")
-    if "plate" not in cells:
-        raise RuleProblem(place, "an entry needs a plate")
-    try:
-        pattern = PlatePattern.parse(cells["plate"])
-    except ValueError as error:
-        raise RuleProblem(place, f"'{cells['plate'][:40]}' is no plate: {error}") from None
-    kind = cells.get("kind", "deny").lower()
-    if kind not in KINDS:
-        raise RuleProblem(place, f"'{kind[:40]}' is no kind{nearest(kind, KINDS)}")
-    priority = cells.get("priority", "medium")
     stem, name = _named(file)
-    return _make(
-        list_id=stem,
-        entry_id=cells.get("entry_id") or f"{name}:{place.line}:{place.column}",
-        plate=pattern.text,
-        kind=kind,
-        region=cells.get("region"),
-        vehicle_make=cells.get("vehicle_make"),
-        vehicle_color=cells.get("vehicle_color"),
-        reason=cells.get("reason"),
-        priority=priority if priority in SEVERITIES else read_severity(Scalar(priority, place), "priority"),
-        valid_from=_time(cells.get("valid_from"), place),
-        valid_until=_time(cells.get("valid_until"), place),
-        sites=tuple(site.strip() for site in cells["sites"].split(";") if site.strip()) if "sites" in cells else (),
-    )
+    return read_entry(stem, f"{name}:{place.line}:{place.column}", cells, place)
 
 
-_make = builder(WatchlistEntry)
-
-
-def _time(cell: str | None, place: Place) -> int | None:
-    if cell is None:
-        return None
-    try:
-        return _parse_time(cell)
-    except (ValueError, OverflowError):
-        raise RuleProblem(place, f"'{cell[:40]}' is no time; such as 2026-01-31 or 2026-01-31T08:00:00Z") from None
-
-
-_parse_time = lru_cache(maxsize=1024)(parse_time)
 _named = lru_cache(maxsize=16)(lambda file: (file.stem, file.name))

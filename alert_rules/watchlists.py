@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alert_rules.entry_table import EntryId, EntryTable, id_of, list_prefix
+from alert_rules.length_slips import worth_a_look
+from alert_rules.permit_terms import PERMIT
 from alert_rules.plate_patterns import PlateHit, accept
 from alert_rules.plate_reads import PlateReads
+from schemas.clock import to_iso
 from schemas.events import Sighting, WatchlistEntry
 
 
@@ -16,6 +19,11 @@ class WatchlistHit:
 
     entry: WatchlistEntry
     hit: PlateHit
+
+    @property
+    def rank(self) -> tuple[float, bool, str, str]:
+        """The most likely hit is the least; the ids tell equal ones apart."""
+        return (-self.hit.likelihood, not self.hit.exact, self.entry.list_id, self.entry.entry_id)
 
 
 class Watchlists:
@@ -54,7 +62,8 @@ class Watchlists:
             What `withdraw` takes.
 
         Raises:
-            ValueError: its plate is neither a plate nor a pattern; nothing has changed then.
+            ValueError: its plate is neither a plate nor a pattern, or the terms of a permit cannot be read; nothing
+                has changed then.
         """
         return self._own.put(entry)
 
@@ -69,35 +78,41 @@ class Watchlists:
     def best_hit(
         self, list_ids: Iterable[str], sighting: Sighting, reads: PlateReads, threshold: float | None, exact: bool
     ) -> WatchlistHit | None:
-        """The most likely entry of some lists; None where none is hit.
+        """The most likely entry of some lists; None where none is hit. Permits are no hits.
 
         An entry counts while it is valid at the sighting's capture, at its sites, and for its region where the reader
         saw one. Equal likelihoods are ordered by the entry's ids, so that the same input gives the same alert.
         """
         best: WatchlistHit | None = None
         best_rank: tuple[float, bool, str, str] | None = None
-        wanted = [list_id for list_id in list_ids if list_id in self._own.sizes or list_id in self._filed.sizes]
-        if not wanted:
-            return None
-        prefixes = tuple(map(list_prefix, wanted))
-        for table, key, listed, plate in self._near(reads, exact):
-            if not key.startswith(prefixes):
+        for found in self.hits(list_ids, reads, threshold, exact):
+            if found.entry.kind == PERMIT or not applies(found.entry, sighting):
                 continue
-            hit = accept(reads, listed, plate, threshold, exact)
-            if hit is None:
-                continue
-            entry = table.entry(key)
-            if not applies(entry, sighting):
-                continue
-            rank = (-hit.likelihood, not hit.exact, entry.list_id, entry.entry_id)
+            rank = found.rank
             if best_rank is None or rank < best_rank:
-                best, best_rank = WatchlistHit(entry, hit), rank
+                best, best_rank = found, rank
         return best
 
-    def _near(self, reads: PlateReads, exact: bool) -> Iterator[tuple[EntryTable, EntryId, str, str]]:
+    def hits(
+        self, list_ids: Iterable[str], reads: PlateReads, threshold: float | None = None, exact: bool = False
+    ) -> Iterator[WatchlistHit]:
+        """All entries of some lists whose plate the reads may have come from, whatever else they say."""
+        wanted = [list_id for list_id in list_ids if list_id in self._own.sizes or list_id in self._filed.sizes]
+        if not wanted:
+            return
+        prefixes = tuple(map(list_prefix, wanted))
+        for table, key, listed, plate in self._near(reads, exact, worth_a_look(threshold)):
+            if key.startswith(prefixes):
+                hit = accept(reads, listed, plate, threshold, exact)
+                if hit is not None:
+                    yield WatchlistHit(table.entry(key), hit)
+
+    def _near(
+        self, reads: PlateReads, exact: bool, any_length: bool
+    ) -> Iterator[tuple[EntryTable, EntryId, str, str]]:
         for table in (self._own, self._filed):
             if table:
-                for key, listed, plate in table.near(reads, exact):
+                for key, listed, plate in table.near(reads, exact, any_length=any_length):
                     if table is self._own or key not in self._own:
                         yield table, key, listed, plate
 
@@ -108,15 +123,22 @@ class Watchlists:
 
 def applies(entry: WatchlistEntry, sighting: Sighting) -> bool:
     """Whether an entry counts for a sighting: time, site and region."""
+    return objection(entry, sighting) is None
+
+
+def objection(entry: WatchlistEntry, sighting: Sighting) -> str | None:
+    """Why an entry does not count for a sighting, in words; None where it does."""
     at = sighting.captured_at
     if entry.valid_from is not None and at < entry.valid_from:
-        return False
+        return f"not valid before {to_iso(entry.valid_from)}"
     if entry.valid_until is not None and at >= entry.valid_until:
-        return False
+        return f"expired {to_iso(entry.valid_until)}"
     if entry.sites and sighting.site_id not in entry.sites:
-        return False
+        return f"for {', '.join(entry.sites)} only"
     seen = sighting.plate.region if sighting.plate is not None else None
-    return entry.region is None or seen is None or _same_region(entry.region, seen)
+    if entry.region is not None and seen is not None and not _same_region(entry.region, seen):
+        return f"region {seen}, not {entry.region}"
+    return None
 
 
 def _same_region(listed: str, seen: str) -> bool:

@@ -489,6 +489,10 @@ class WatchlistEntry:
     Attributes:
         plate: normalised plate, or a pattern with ``?`` (one character) and ``*`` (any run).
         kind: ``deny`` (alert on it) or ``permit``.
+        days, hours: of a permit, such as ``mon-fri`` and ``08:00-18:00``; None: always.
+        time_zone: IANA zone of the days, hours and the quota; None: the site's own.
+        quota: entries of one plate that a permit allows, such as ``2/day`` or ``5/week``; None: any number.
+        likelihood: least likelihood at which a read counts as a permit's plate; None: the default.
     """
 
     list_id: str
@@ -503,3 +507,8 @@ class WatchlistEntry:
     valid_from: Micros | None = None
     valid_until: Micros | None = None
     sites: tuple[str, ...] = ()
+    days: str | None = None
+    hours: str | None = None
+    time_zone: str | None = None
+    quota: str | None = None
+    likelihood: float | None = None

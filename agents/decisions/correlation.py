@@ -6,7 +6,7 @@ from itertools import islice
 
 from alert_rules.engine import Decision, Engine, Match
 from alert_rules.entry_table import EntryId
-from alert_rules.memory import COUNTED, EXPIRY, expiry_range, forgotten_by
+from alert_rules.memory import COUNTED, EXPIRY, USED, expiry_range, forgotten_by
 from alert_rules.watchlists import Watchlists
 from schemas.codec import EventCodec
 from schemas.errors import AlprError, Unavailable
@@ -56,7 +56,7 @@ def forgettable(keys_between: Callable[[bytes, bytes], Iterable[bytes]], now_us:
         keys_between: lists keys of memory in a range, a bounded number at once.
         now_us: event time.
     """
-    old = [key for kind in (COUNTED, EXPIRY) for key in keys_between(*expiry_range(kind, now_us))]
+    old = [key for kind in (COUNTED, USED, EXPIRY) for key in keys_between(*expiry_range(kind, now_us))]
     return dict.fromkeys(gone for key in old for gone in forgotten_by(key))
 
 

@@ -7,12 +7,10 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from alert_rules.facts import Facts
 from alert_rules.finding import Finding, Truth
+from alert_rules.weekdays import DAYS, TIME_ZONE, clock
 
 SITE = "site"
 """In the place of a time zone: the site's own."""
-TIME_ZONE = "time_zone"
-"""Name in a sighting's extras of the IANA time zone where it was captured."""
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Schedule:
             observed = "time zone of the site unknown"
         else:
             weekday, minute, day = local
-            observed = f"{DAYS[weekday]} {day} {_clock(minute)} {self._zone_of(facts)}"
+            observed = f"{DAYS[weekday]} {day} {clock(minute)} {self._zone_of(facts)}"
         return Finding(self.holds(facts), "captured_at", "in schedule", self._expected(), observed)
 
     def canonical(self) -> Any:
@@ -83,8 +81,4 @@ class Schedule:
 
     def _expected(self) -> str:
         days = "every day" if len(self.days) == len(DAYS) else ", ".join(DAYS[day] for day in sorted(self.days))
-        return f"{days} {_clock(self.start_min)} to {_clock(self.end_min)}"
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02}:{minute % 60:02}"
+        return f"{days} {clock(self.start_min)} to {clock(self.end_min)}"

@@ -4,18 +4,33 @@ from collections.abc import Callable
 
 from alert_rules import expectations as expect
 from alert_rules.conditions.boolean import AllOf, AnyOf, Not
+from alert_rules.conditions.permit import AMBIGUOUS, UNKNOWN, PermitMatch
 from alert_rules.conditions.plate import PlateMatch
 from alert_rules.conditions.watchlist import WatchlistMatch
 from alert_rules.document import Listing, Mapping, Node
 from alert_rules.errors import Problems, RuleProblem, shown
 from alert_rules.finding import Condition
+from alert_rules.permits import MIN_ODDS
 from alert_rules.plate_patterns import PlatePattern
 from alert_rules.reading import comparisons
 from alert_rules.reading.places import read_places
 from alert_rules.reading.schedules import read_schedule
 from alert_rules.reading.zones import read_zone
 
-CONDITION_KEYS = ("all", "any", "not", *comparisons.KEYS, "plate", "watchlist", "schedule", "cameras", "sites", "zone")
+CONDITION_KEYS = (
+    "all",
+    "any",
+    "not",
+    *comparisons.KEYS,
+    "plate",
+    "watchlist",
+    "permit",
+    "schedule",
+    "cameras",
+    "sites",
+    "zone",
+)
+PERMIT_KEYS = ("list", "likelihood", "odds", "ambiguous")
 WATCHLIST_NAME_CHARS = 100
 
 
@@ -97,11 +112,31 @@ def _watchlist(node: Node, problems: Problems) -> WatchlistMatch:
         expect.known_keys(node, ("list", "likelihood", "exact"), "'watchlist'", problems)
         threshold, exact = _strictness(node)
         listed = expect.required(node, "list", "'watchlist'")
+    return WatchlistMatch(_names(listed, node), threshold, exact)
+
+
+def _permit(node: Node, problems: Problems) -> PermitMatch:
+    likelihood, odds, ambiguous, listed = None, MIN_ODDS, UNKNOWN, node
+    if isinstance(node, Mapping):
+        expect.known_keys(node, PERMIT_KEYS, "'permit'", problems)
+        if "likelihood" in node.entries:
+            likelihood = expect.number_between(node.entries["likelihood"], "'likelihood'", 0.0, 1.0)
+        if "odds" in node.entries:
+            odds = expect.number_between(node.entries["odds"], "'odds'", 1.0, 1e6)
+        if "ambiguous" in node.entries:
+            ambiguous = expect.choice(node.entries["ambiguous"], "'ambiguous'", AMBIGUOUS)
+        listed = expect.required(node, "list", "'permit'")
+    return PermitMatch(_names(listed, node), likelihood, odds, ambiguous)
+
+
+def _names(listed: Node, around: Node) -> tuple[str, ...]:
+    """Names of watchlists, each once."""
     names = expect.items(listed, "watchlist names", single=True)
     if not names:
-        raise RuleProblem(node.place, "no watchlist is named")
-    ids = tuple(expect.text(name, "a watchlist name", limit=WATCHLIST_NAME_CHARS).strip() for name in names)
-    return WatchlistMatch(tuple(dict.fromkeys(ids)), threshold, exact)
+        raise RuleProblem(around.place, "no watchlist is named")
+    return tuple(
+        dict.fromkeys(expect.text(name, "a watchlist name", limit=WATCHLIST_NAME_CHARS).strip() for name in names)
+    )
 
 
 def _strictness(node: Mapping) -> tuple[float | None, bool]:
@@ -140,6 +175,7 @@ _READERS: dict[str, Callable[[Node, Problems], Condition]] = {
     "not": _not,
     "plate": read_plate,
     "watchlist": _watchlist,
+    "permit": _permit,
     "schedule": read_schedule,
     "cameras": read_places("camera_id"),
     "sites": read_places("site_id"),

@@ -19,7 +19,8 @@ from alert_rules import expectations as expect
 from alert_rules.document import Listing, Mapping, Node, Scalar
 from alert_rules.errors import Problems, RuleProblem, nearest, shown
 from alert_rules.fields import EXTRAS, known_fields
-from alert_rules.reading.match import WATCHLIST_NAME_CHARS, read_pattern
+from alert_rules.reading.entries import read_entries, read_entry
+from alert_rules.reading.match import WATCHLIST_NAME_CHARS
 from alert_rules.rule import ExpectedAlert, RuleTest
 from alert_rules.sightings import sighting_from_json
 from schemas.clock import MICROS_PER_S, parse_time
@@ -208,8 +209,7 @@ def read_watchlists(body: Mapping, problems: Problems) -> tuple[WatchlistEntry, 
     for name, listed in expect.mapping(node, "watchlists").entries.items():
         if len(name) > WATCHLIST_NAME_CHARS:
             raise RuleProblem(node.place, "the name of a watchlist is too long")
-        for each in expect.items(listed, f"plates of '{name}'", single=True):
+        for cells, place in read_entries(listed, problems):
             with problems.collect():
-                pattern = read_pattern(each)
-                entries.append(WatchlistEntry(list_id=name, entry_id=str(len(entries)), plate=pattern.text))
+                entries.append(read_entry(name, str(len(entries)), cells, place))
     return tuple(entries)

@@ -7,18 +7,16 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from alert_rules import expectations as expect
-from alert_rules.conditions.schedule import DAYS, SITE, Schedule
+from alert_rules.conditions.schedule import SITE, Schedule
 from alert_rules.document import Node
 from alert_rules.errors import Place, Problems, RuleProblem, nearest, shown
 from alert_rules.reading.definitions import definitions_of
+from alert_rules.weekdays import DAY_GROUPS, DAY_MINUTES, DAYS, days_of, minute_of
 
 KEYS = ("days", "from", "to", "time_zone", "except")
-DAY_GROUPS = {"weekdays": range(5), "weekend": range(5, 7), "every_day": range(7)}
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
 _EVERY_YEAR = re.compile(r"\d\d-\d\d")
 _LIKE_A_DATE = re.compile(r"\d")
 _LEAP_YEAR = 2024
-DAY_MINUTES = 24 * 60
 Calendars = Mapping[str, tuple[frozenset[str], Place]]
 
 
@@ -86,36 +84,21 @@ def _days(node: Node) -> frozenset[int]:
     days: set[int] = set()
     for each in expect.items(node, "weekdays", single=True):
         word = expect.text(each, "a weekday").strip().lower()
-        if word in DAY_GROUPS:
-            days.update(DAY_GROUPS[word])
-        elif "-" in word:
-            first, _, last = word.partition("-")
-            start, end = _day(first, each), _day(last, each)
-            days.update((start + step) % 7 for step in range((end - start) % 7 + 1))
-        else:
-            days.add(_day(word, each))
+        found = days_of(word)
+        if found is None:
+            raise RuleProblem(each.place, f"{shown(word)} is no weekday{nearest(word, [*DAYS, *DAY_GROUPS])}")
+        days |= found
     if not days:
         raise RuleProblem(node.place, "'days' is empty: nothing could match")
     return frozenset(days)
 
 
-def _day(word: str, node: Node) -> int:
-    short = word.strip()[:3]
-    full = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-    if short in DAYS and full[DAYS.index(short)].startswith(word.strip()):
-        return DAYS.index(short)
-    known = [*DAYS, *DAY_GROUPS]
-    raise RuleProblem(node.place, f"{shown(word)} is no weekday{nearest(word, known)}")
-
-
 def _minute(node: Node) -> int:
     written = expect.text(node, "a time of day such as 22:00", limit=20)
-    match = _CLOCK.fullmatch(written.strip())
-    if match:
-        hour, minute = int(match[1]), int(match[2])
-        if minute < 60 and (hour < 24 or (hour == 24 and minute == 0)):
-            return hour * 60 + minute
-    raise RuleProblem(node.place, f"expected a time of day such as 22:00, found {shown(written)}")
+    minute = minute_of(written)
+    if minute is None:
+        raise RuleProblem(node.place, f"expected a time of day such as 22:00, found {shown(written)}")
+    return minute
 
 
 def _date(node: Node) -> str:

@@ -126,6 +126,7 @@ SAMPLES: dict[str, Any] = {
     "WatchlistEntry": events.WatchlistEntry(
         list_id="police", entry_id="1", plate="BA?123", kind="deny", region="de", vehicle_make="vw",
         vehicle_color="red", reason="stolen", priority="high", valid_from=AT, valid_until=AT + 1, sites=("north",),
+        days="mon-fri", hours="08:00-18:00", time_zone="Europe/Berlin", quota="2/day", likelihood=0.9,
     ),
 }  # fmt: skip
 
