@@ -63,6 +63,7 @@ def correlation_schema(condition: Schema, field: Schema, duration: Schema, texts
         "max_speed_kmh": number,
         "detour": number,
         "probability": {"type": "number", "minimum": 0, "maximum": 1},
+        "misread": {"type": "number", "minimum": 0, "maximum": 0.99},
         "travel_times": {"type": "array", "items": _travel_time(duration)},
         "fields": texts,
     }

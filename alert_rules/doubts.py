@@ -7,7 +7,7 @@ from schemas.characters import Characters
 from schemas.events import Plate
 from schemas.identity import fold, normalise
 
-MIN_ALTERNATIVE = 0.05
+MIN_ALTERNATIVE = 0.03
 """A reading of a character that the reader gives less than this is no reason to look another plate up."""
 MAX_VARIANTS = 16
 MAX_PAIRED = 6

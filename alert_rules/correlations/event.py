@@ -122,10 +122,19 @@ def plain_sighting(seen: Sighting) -> dict[str, Plain]:
 
 
 def _plain_plate(plate: Plate) -> Plain:
-    characters = [
+    return [plate.text, plate.normalized_text, plate.confidence, plate.region, plain_characters(plate)]
+
+
+def plain_characters(plate: Plate) -> Plain:
+    """Of each character the likeliest alternatives, in plain values."""
+    return [
         [[item.char, round(item.probability, 4)] for item in position[:_ALTERNATIVES]] for position in plate.characters
     ]
-    return [plate.text, plate.normalized_text, plate.confidence, plate.region, characters]
+
+
+def characters_of(plain: Plain) -> tuple[tuple[CharacterAlternative, ...], ...]:
+    """Alternatives from plain values."""
+    return tuple([tuple([CharacterAlternative(char, share) for char, share in position]) for position in plain])
 
 
 def _sighting(body: Plain) -> Sighting:
@@ -133,8 +142,7 @@ def _sighting(body: Plain) -> Sighting:
     plate = resolved = vehicle = location = None
     if "plate" in body:
         text, normalized, confidence, region, characters = body["plate"]
-        columns = tuple(tuple(CharacterAlternative(*item) for item in position) for position in characters)
-        plate = Plate(text, normalized, confidence, region, columns)
+        plate = Plate(text, normalized, confidence, region, characters_of(characters))
     if "resolved" in body:
         text, confidence, previous = body["resolved"]
         resolved = Resolved(text=text, confidence=confidence, previous_text=previous)

@@ -1,6 +1,7 @@
 """Reads ``correlation: {type: impossible_travel}`` and ``{type: cloned_plate}``.
 
 max_speed_kmh: 160
+misread: 0.02
 travel_times:
   - {from: gate, to: bridge, at_least: 12m}
 """
@@ -10,7 +11,7 @@ from alert_rules.correlations.travel import Travel
 from alert_rules.errors import RuleProblem
 from alert_rules.reading.correlation import Made, Parameters, positive_us
 
-KEYS = ("max_speed_kmh", "detour", "clock_skew", "probability", "travel_times")
+KEYS = ("max_speed_kmh", "detour", "clock_skew", "probability", "misread", "travel_times")
 _TIME_KEYS = ("from", "to", "at_least")
 MAX_TIMES = 20_000
 
@@ -44,6 +45,7 @@ def read_travel(given: Parameters) -> Made:
         detour=given.number("detour", 1.2, 1.0, 10.0),
         skew_us=given.span_us("clock_skew", 30.0),
         times_us=tuple(times),
+        misread=given.number("misread", 0.0, 0.0, 0.99),
         look=given.name == "cloned_plate",
     )
     return Made((operator,))

@@ -4,8 +4,8 @@
 
 For each seed a city with its day of traffic is made and seen by two readers: the measured one with 12 % misread plates,
 and one with 20 % mistakes that no model expects (`bench.city.reading`). All sightings go through the engine in a
-backtest, with the rules of ``rules.yml``; and once more reduced to texts, with exact watchlist matching. Seed 1 is the one
-that the rules' numbers were chosen on: report others.
+backtest, with the rules of ``rules.yml``; and once more reduced to texts, with exact watchlist matching. Seed 1 is the
+one that the rules' numbers were chosen on: report others.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from bench.city.reading import CameraReader, Resampled, Uniform
 from bench.city.roads import Roads
 from bench.city.scoring import Score, Truth
 from bench.city.traffic import by_text_alone, event_id, passes, sighting
-from bench.city.vehicles import Population, Size, populate
+from bench.city.vehicles import Size, populate
 from schemas.clock import MICROS_PER_S
 from schemas.events import Alert, Sighting, WatchlistEntry
 
@@ -47,7 +47,7 @@ def alerts_of(sightings: list[Sighting], listed: set[str], *, exact: bool) -> li
     text = RULES.read_text(encoding="utf-8")
     if exact:
         text = text.replace("{watchlist: wanted}", "{watchlist: {list: wanted, exact: true}}")
-    lists = Watchlists(WatchlistEntry("wanted", plate, plate) for plate in sorted(listed))
+    lists = Watchlists(WatchlistEntry(list_id="wanted", entry_id=plate, plate=plate) for plate in sorted(listed))
     engine = Engine(read_rules({str(RULES): text.encode()}), lists)
     return [alert for _, decision in backtest(engine, sightings, MICROS_PER_S) for alert in decision.alerts]
 
@@ -71,7 +71,9 @@ def run_city(seed: int, size: Size, cameras: int) -> dict[str, Any]:
     found: dict[str, Any] = {"seed": seed, "vehicles": len(population.vehicles), "sightings": len(day)}
     for name, reader in readers.items():
         seen = [sighting(number, each, reader, dice) for number, each in enumerate(day)]
-        misread = sum(s.plate is None or s.plate.normalized_text != p.vehicle.plate for s, p in zip(seen, day, strict=True))
+        misread = sum(
+            s.plate is None or s.plate.normalized_text != p.vehicle.plate for s, p in zip(seen, day, strict=True)
+        )
         began = process_time()
         matched = scores(alerts_of(seen, population.listed, exact=False), truth)
         took_s = process_time() - began
@@ -97,7 +99,9 @@ def main() -> int:
         run_city(int(seed), Size(vehicles=options.vehicles), options.cameras) for seed in options.seeds.split(",")
     ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"cameras": options.cameras, "asked for": LEAST, "cities": cities}, indent=1) + "\n")
+    options.out.write_text(
+        json.dumps({"cameras": options.cameras, "asked for": LEAST, "cities": cities}, indent=1) + "\n"
+    )
     missed = [
         f"seed {city['seed']}: {task}"
         for city in cities

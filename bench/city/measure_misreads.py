@@ -3,8 +3,9 @@
     python -m bench.city.measure_misreads [--plates 2500] [--seed 1] [--out bench/city/misreads.json]
 
 Plates are drawn by `edge_agent.rendering.draw_plate`, made small, turned, blurred, lit and noised as a camera at the
-end of its range shows them, `FRAMES` times each, read by the edge agent's own reader with its crops for video, and
-settled by its vote and left out below its least confidence: what is counted is what an agent would publish. Needs the edge agent's models (`make fetch`).
+end of its range shows them, `FRAMES` times each, read by the edge agent's own reader with its crops for video, settled
+by its vote, and left out below its least confidence: what is counted is what an agent would publish. Needs the edge
+agent's models (`make fetch`).
 
 A column is what the reader thought of one character: the alternatives with their probabilities, likeliest first.
 """
@@ -27,7 +28,7 @@ from edge_agent.geometry import Box, Image, crop
 from edge_agent.loading import load_reader
 from edge_agent.plate_reading import VIDEO_INSETS
 from edge_agent.plate_track import LEAST_CONFIDENCE
-from edge_agent.ports import Characters, Read, Reader
+from edge_agent.ports import Read, Reader
 from edge_agent.rendering import draw_plate
 from edge_agent.settings import EdgeSettings
 from edge_agent.voting import Ballot, vote
@@ -118,15 +119,15 @@ class Counts:
         steps = aligned(truth, read.text)
         changed = sum(char is None or place is None or read.text[place] != char for char, place in steps)
         self.reads[f"{min(changed, 4)} wrong"] += 1
-        for char, place in steps:
-            if char is not None:
-                self.shown[char] += 1
-            if char is None and place is not None:
+        for true, place in steps:
+            if true is not None:
+                self.shown[true] += 1
+            if true is None and place is not None:
                 self.wrong[""].append(columns[place])
-            elif char is not None and place is None:
-                self.missed[char] += 1
-            elif char is not None and place is not None:
-                (self.right_in_wrong if read.text[place] == char else self.wrong)[char].append(columns[place])
+            elif true is not None and place is None:
+                self.missed[true] += 1
+            elif true is not None and place is not None:
+                (self.right_in_wrong if read.text[place] == true else self.wrong)[true].append(columns[place])
 
 
 def aligned(truth: str, text: str) -> list[tuple[str | None, int | None]]:
@@ -189,8 +190,7 @@ def main() -> None:
     options = parser.parse_args()
     dice, noise = random.Random(options.seed), np.random.default_rng(options.seed)
     reader = load_reader(EdgeSettings(threads=1))
-    columns = [defaultdict[str, list[Column]](list) for _ in range(3)]
-    counts = Counts(Counter(), *columns, Counter(), Counter())
+    counts = Counts(Counter(), defaultdict(list), defaultdict(list), defaultdict(list), Counter(), Counter())
     for _ in range(options.plates):
         text = "".join(dice.choice(group) for group in dice.choice(SHAPES))
         counts.take(text, published(reader, text, dice, noise))

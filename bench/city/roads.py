@@ -92,7 +92,7 @@ def kind_of(road: Road) -> str:
         if a == b:
             if a in (0, SIZE - 1):
                 return "ring"
-            if a % AVENUE_EVERY == 2:  # noqa: PLR2004 - the avenues' places; any would do
+            if a % AVENUE_EVERY == 2:
                 return "avenue"
     return "street"
 

@@ -83,7 +83,9 @@ class Truth:
         for alert in alerts:
             plates = [self._passes[event_id].vehicle.plate for event_id in alert.proof.event_ids]
             pairs = [
-                pair for pair in self._population.convoys if all(plates.count(plate) * 4 > len(plates) for plate in pair)
+                pair
+                for pair in self._population.convoys
+                if all(plates.count(plate) * 4 > len(plates) for plate in pair)
             ]
             found.update(pairs)
             right, wrong = (right + 1, wrong) if pairs else (right, wrong + 1)

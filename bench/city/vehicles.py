@@ -131,10 +131,11 @@ def _add(
 def _errands(dice: random.Random, trips: int) -> tuple[Trip, ...]:
     """From home to somewhere and on, at last home again; busiest in the morning and the late afternoon."""
     home = here = _crossing(dice)
-    made = []
-    for number, leaves_s in enumerate(sorted(_departure(dice) for _ in range(trips))):
+    made: list[Trip] = []
+    for number, planned_s in enumerate(sorted(_departure(dice) for _ in range(trips))):
         there = home if number == trips - 1 and here != home else _crossing(dice, here)
-        if made and leaves_s - made[-1].leaves_s < 3600:  # noqa: PLR2004 - nobody leaves before he has come
+        leaves_s = planned_s
+        if made and planned_s - made[-1].leaves_s < 3600:  # nobody leaves before he has come
             leaves_s = made[-1].leaves_s + dice.uniform(3600, 5400)
         made.append(Trip(leaves_s, here, there))
         here = there
@@ -151,7 +152,7 @@ def _crossing(dice: random.Random, other: Crossing | None = None) -> Crossing:
     """Anywhere, and not near another one."""
     while True:
         found = (dice.randrange(SIZE), dice.randrange(SIZE))
-        if other is None or abs(found[0] - other[0]) + abs(found[1] - other[1]) >= 5:  # noqa: PLR2004 - one would walk
+        if other is None or abs(found[0] - other[0]) + abs(found[1] - other[1]) >= 5:
             return found
 
 
