@@ -73,7 +73,7 @@ PROCESSES: MappingProxyType[str, Needs] = MappingProxyType(
         ),
         "notify": _role(
             "notify",
-            reads=(topics.ALERTS, topics.NOTIFICATION_WAKES),
+            reads=(topics.ALERTS, topics.ALERT_ACTIONS, topics.NOTIFICATION_WAKES),
             writes=(topics.NOTIFICATIONS, topics.NOTIFICATION_WAKES),
         ),
         "timescale": _role(

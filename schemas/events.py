@@ -281,13 +281,39 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertAction:
-    """What a person did with an alert.
+class AlertMatcher:
+    """Which alerts a silence holds back: each field that is given must fit, by any of its patterns.
+
+    Patterns are globs (``?`` one character, ``*`` any run, ``[ab]`` one of), without regard to case.
 
     Attributes:
-        action: acknowledge, resolve, silence or label.
+        rules: rule ids.
+        severities: info, low, medium, high, critical.
+        plates: the observed text, its normalised form, or the plate of the rule or watchlist that was hit.
+        keys: the groups that alerts fired for.
+    """
+
+    rules: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    plates: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAction:
+    """What a person did with an alert, or with all alerts that a matcher names.
+
+    Attributes:
+        action_id: of a silence: also the silence's id.
+        alert_id: the alert; for a silence by matcher, and for the end of one, the silence's id.
+        action: acknowledge, resolve, silence, unsilence or label.
         label: with ``label``: false_positive, true_positive or free text.
         until: with ``silence``: the end of it.
+        starts_at: with ``silence``: its beginning; None: at once.
+        matcher: with ``silence``: which alerts; None: this alert alone.
+        silence_id: with ``unsilence``: which silence ends.
     """
 
     action_id: str
@@ -298,9 +324,12 @@ class AlertAction:
     label: str | None = None
     note: str | None = None
     until: Micros | None = None
+    starts_at: Micros | None = None
+    matcher: AlertMatcher | None = None
+    silence_id: str | None = None
 
 
-Outcome = Literal["delivered", "failed", "stale", "suppressed", "refused"]
+Outcome = Literal["delivered", "failed", "stale", "suppressed", "silenced", "inhibited", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

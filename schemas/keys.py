@@ -3,6 +3,7 @@
 All are version 5 UUIDs (RFC 9562, 5.5) in one namespace, of a text that starts with the kind of thing.
 """
 
+from collections.abc import Iterable
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("5b1f5b53-6f0c-5d6e-9d0b-0f1f6d1d6a01")
@@ -58,6 +59,11 @@ def alert_id(rule_id: str, group: str, trigger: str) -> str:
 def notification_id(alert: str, channel: str, recipient: str) -> str:
     """Id of a notification; also the idempotency key that receivers see."""
     return _id("notification", alert, channel, recipient)
+
+
+def message_id(kind: str, parts: Iterable[str]) -> str:
+    """Id of a message that stands for several things; the same ones in the same order have the same id."""
+    return _id("message", kind, *parts)
 
 
 def dead_letter_id(topic: str, partition: int, offset: int, agent: str) -> str:

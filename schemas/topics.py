@@ -135,23 +135,24 @@ ALERTS = Topic(
 ALERT_ACTIONS = Topic(
     "alpr.alerts.actions",
     events.AlertAction,
-    key="alert_id",
-    doc="What people did with alerts: acknowledge, resolve, silence, label.",
-    retention_ms=30 * DAY_MS,
+    key="alert_id, or the silence's id",
+    doc="What people did with alerts: acknowledge, resolve, silence, unsilence, label.",
+    # longer than a silence may last: one whose action were forgotten would end
+    retention_ms=400 * DAY_MS,
 )
 NOTIFICATIONS = Topic(
     "alpr.notifications",
     events.Receipt,
     key="alert_id",
-    doc="A receipt for each notification: delivered, failed, stale.",
+    doc="A receipt for each notification: delivered, failed, stale, silenced, inhibited.",
     retention_ms=30 * DAY_MS,
 )
 NOTIFICATION_WAKES = Topic(
     "alpr.notifications.wakes",
     None,
-    key="none: the partition of the alert",
-    doc="Empty records by which the notifier asks itself for a run, to book what was delivered beside the stream.",
-    retention_ms=HOUR_MS,
+    key="none: the partition of the alert; of alerts that it sends itself: what brings them together",
+    doc="The notifier to itself: wakes (empty), and alerts that are inhibited, grouped or told late together.",
+    retention_ms=7 * DAY_MS,
 )
 DLQ = Topic(
     "alpr.dlq",

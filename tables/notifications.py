@@ -55,6 +55,21 @@ class KeptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message that is more than one alert as it was raised.
+
+    Attributes:
+        key: what its notification ids are made of.
+        value: what it says: an alert, encoded.
+        parts: what it stands for: the key of each with the alert's record, or None where it is the message itself.
+    """
+
+    key: str
+    value: bytes
+    parts: tuple[tuple[str, KeptRecord | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A notification that waits for its receiver.
 
@@ -65,6 +80,7 @@ class Pending:
         record: the alert's record.
         attempts: tries before the hand-over.
         deadline: when it is given up, wall clock.
+        told: the message; None: the alert of the record, as it is.
     """
 
     notification_id: str
@@ -73,6 +89,7 @@ class Pending:
     record: KeptRecord
     attempts: int
     deadline: Micros
+    told: KeptMessage | None = None
 
 
 def delivered_rows(notification_id: str, forget_at: Micros) -> Rows:
@@ -100,20 +117,19 @@ def forgotten_rows(table: BytesTable, run: Run, before: Micros) -> Rows:
 
 def pending_row(pending: Pending) -> Rows:
     """The row of a notification that waits."""
-    record = pending.record
     body: dict[str, Any] = {
         "channel": pending.channel,
         "recipient": pending.recipient,
         "attempts": pending.attempts,
         "deadline": pending.deadline,
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
-        "key": _text(record.key),
-        "value": _text(record.value),
-        "headers": [[name, _text(value)] for name, value in record.headers],
+        **record_body(pending.record),
     }
+    if pending.told is not None:
+        body["told"] = {
+            "key": pending.told.key,
+            "value": _text(pending.told.value),
+            "parts": [[key, record and record_body(record)] for key, record in pending.told.parts],
+        }
     return {pending.notification_id.encode(): json.dumps(body, separators=(",", ":")).encode()}
 
 
@@ -133,10 +149,23 @@ def all_pending(table: BytesTable, run: Run) -> list[Pending]:
     return [_pending(key, value) for key, value in table.scan(run, b"")]
 
 
-def _pending(key: bytes, value: bytes) -> Pending:
-    body = json.loads(value)
+def record_body(record: KeptRecord) -> dict[str, Any]:
+    """A record in words that JSON has."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": _text(record.key),
+        "value": _text(record.value),
+        "headers": [[name, _text(value)] for name, value in record.headers],
+    }
+
+
+def record_of(body: dict[str, Any]) -> KeptRecord:
+    """The record that `record_body` wrote."""
     headers = tuple((name, _bytes(text)) for name, text in body["headers"])
-    record = KeptRecord(
+    return KeptRecord(
         body["topic"],
         body["partition"],
         body["offset"],
@@ -145,7 +174,17 @@ def _pending(key: bytes, value: bytes) -> Pending:
         _bytes(body["value"]),
         headers,
     )
-    return Pending(key.decode(), body["channel"], body["recipient"], record, body["attempts"], body["deadline"])
+
+
+def _pending(key: bytes, value: bytes) -> Pending:
+    body = json.loads(value)
+    told = None
+    if "told" in body:
+        kept = body["told"]
+        parts = tuple((name, record and record_of(record)) for name, record in kept["parts"])
+        told = KeptMessage(kept["key"], _bytes(kept["value"]) or b"", parts)
+    record = record_of(body)
+    return Pending(key.decode(), body["channel"], body["recipient"], record, body["attempts"], body["deadline"], told)
 
 
 def _text(data: bytes | None) -> str | None:

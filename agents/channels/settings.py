@@ -65,6 +65,12 @@ class NotifySettings(BaseSettings):
     twilio_from: str = Field("", description="Twilio sender: a phone number, or a messaging service SID (MG...)")
     twilio_api_url: str = Field("https://api.twilio.com", description="Base URL of Twilio's REST API")
 
+    policy: Path | None = Field(
+        None, description="File of the policy: inhibition, groups, escalation (default: alert_rules/notify_policy.yml)"
+    )
+    digest_s: float = Field(
+        3600.0, ge=0, description="Seconds for which stale alerts are collected into one digest a recipient; 0: none"
+    )
     mqtt_topic: str = Field(
         "alpr/alerts/{{ alert.rule.id }}", description="MQTT topic of mqtt actions that name none (template)"
     )

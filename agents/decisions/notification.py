@@ -13,6 +13,8 @@ from schemas.keys import notification_id
 DELIVERED: Outcome = "delivered"
 FAILED: Outcome = "failed"
 STALE: Outcome = "stale"
+SILENCED: Outcome = "silenced"
+INHIBITED: Outcome = "inhibited"
 REFUSED: Outcome = "refused"
 _TARGET_NAMES = ("to", "url", "webhook_url", "channel", "recipients", "phone")
 
@@ -122,18 +124,26 @@ def notify(alert: Alert, channel: str, address: Address) -> Notification:
 
 
 def find(
-    wanted: str, alert: Alert, channels: Mapping[str, Channel], environment: Mapping[str, str]
+    wanted: str, alert: Alert, channels: Mapping[str, Channel], environment: Mapping[str, str], key: str | None = None
 ) -> Notification | None:
-    """The notification of an alert that has the id; None when its recipient cannot be found any more."""
+    """The notification of an alert that has the id; None when its recipient cannot be found any more.
+
+    Args:
+        wanted: the id.
+        alert: what is told.
+        channels: by name.
+        environment: where ``${NAME}`` is looked up.
+        key: what the id is made of; None: the alert's own id.
+    """
     for action in alert.actions:
         try:
             found: Iterable[Address] = addresses(action, channels, environment)
         except ConfigError:
             continue
         for address in found:
-            notification = notify(alert, action.type, address)
-            if notification.notification_id == wanted:
-                return notification
+            found_id = notification_id(key or alert.alert_id, action.type, address.identity)
+            if found_id == wanted:
+                return Notification(found_id, action.type, address, alert)
     return None
 
 

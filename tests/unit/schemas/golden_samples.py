@@ -94,7 +94,8 @@ SAMPLES: dict[str, Any] = {
     ),
     "AlertAction": events.AlertAction(
         action_id="x-1", alert_id="a-1", action="silence", actor="kim", acted_at=AT, label="false_positive", note="n",
-        until=AT + 1,
+        until=AT + 1, starts_at=AT - 1, silence_id="x-0",
+        matcher=events.AlertMatcher(rules=("stolen*",), severities=("low", "info"), sites=("north",), plates=("B?O*",)),
     ),
     "Receipt": events.Receipt(
         notification_id="n-1", alert_id="a-1", rule_id="stolen", channel="email", recipient="guard@example.org",

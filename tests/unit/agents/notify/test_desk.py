@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from agents.alert_life import AlertLife
 from agents.channels.desk import Desk
 from agents.channels.dispatch import Dispatcher
 from agents.channels.settings import NotifySettings
+from agents.decisions.notify_policy import NotifyPolicy
+from agents.decisions.silences import AlertActions
 from schemas.clock import MICROS_PER_S, now_us
 from schemas.codec import EventCodec
 from schemas.errors import SinkRejected, SinkUnavailable
@@ -59,7 +62,10 @@ class Office:
 
     def __post_init__(self) -> None:
         self.codec = EventCodec(MemoryRegistry())
-        self.sent, self.waiting = MemoryTable(), MemoryTable()
+        self.sent, self.waiting, self.kept = MemoryTable(), MemoryTable(), MemoryTable()
+        self.actions = AlertActions()
+        self.policy = NotifyPolicy()
+        self.digest_s = 3600.0
         self.outputs: list[Output] = []
         self.wakes: list[int] = []
         self.channel = FakeChannel()
@@ -73,12 +79,19 @@ class Office:
         """A new process over the same tables."""
         self.revoking = asyncio.Event()
         self.dispatcher = Dispatcher({"fake": self.channel}, self.settings, dice=lambda: 1.0)
+        channels = {"fake": self.channel}
+        life = AlertLife(
+            self.policy, self.actions, channels, self.environment, self.settings.freshness_s, self.digest_s
+        )
         self.desk = Desk(
             dispatcher=self.dispatcher,
             guard=DeadLetterGuard("notify", self.codec),
             codec=self.codec,
             sent=self.sent,
             waiting=self.waiting,
+            kept=self.kept,
+            life=life,
+            read_actions=lambda: None,
             settings=self.settings,
             wake=self.wakes.append,
             end_of=self.end_of,
