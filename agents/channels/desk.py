@@ -437,6 +437,14 @@ class Desk:
 
     def _settle_for_good(self, notification: Notification, settled: Settled, books: _Books) -> None:
         """Book an outcome, and remember it as a delivery is: it is not decided again."""
+        log.info(
+            "notification refused",
+            notification_id=notification.notification_id,
+            alert_id=notification.alert.alert_id,
+            channel=notification.channel,
+            recipient=notification.address.shown,
+            reasons=settled.detail,
+        )
         books.sent |= self._remembered(notification)
         self._add_receipt(receipt_of(notification, settled), books)
 
