@@ -15,7 +15,7 @@ SOURCE ?=
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup doctor fetch demo down test test-unit test-connected test-chaos lint constraints format bench bench-worker bench-stream clean
+.PHONY: help setup doctor fetch demo down test test-unit test-connected test-chaos lint constraints format bench bench-worker bench-alerts bench-stream clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ bench: $(STAMP) ## size of a detection on the wire, and CPU of a detection in th
 bench-worker: $(STAMP) ## the whole worker on real servers: raw detections/s, CPU, memory (ARGS="--records 2000000 --memory")
 	@$(BIN)/alpr stack fetch --only kafka,schema-registry
 	@$(BIN)/python -m bench.worker $(ARGS)
+
+bench-alerts: $(STAMP) ## from a sighting to the mailbox while everything runs: 500 sightings/s, 2 alerts/s, 5 minutes
+	@$(BIN)/alpr stack fetch
+	@$(BIN)/python -m bench.alert_latency $(ARGS)
 
 bench-stream: $(STAMP) ## one job on this transport, plain Faust, Quix Streams and Kafka Streams (40 minutes; ARGS=--quick: 3)
 	@$(BIN)/python -m bench.stream $(ARGS)

@@ -88,6 +88,23 @@ class LiveWorker:
             lines = self.log.read_text(errors="replace").splitlines()[-20:]
             raise WorkerEnded(f"the worker ended with {code}:\n" + "\n".join(lines))
 
+    def wait_ready(self, seconds: float) -> None:
+        """Wait until all of its roles work.
+
+        Raises:
+            WorkerEnded: it has ended, or is not ready in time.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if httpx.get(f"http://127.0.0.1:{self._port}/ready", timeout=ANSWER_S).is_success:
+                    return
+            except httpx.TransportError:
+                pass  # it does not listen yet
+            time.sleep(AGAIN_S)
+        raise WorkerEnded(f"the worker was not ready within {seconds:.0f} s; see {self.log}")
+
     def cpu_s(self) -> float:
         """CPU time so far, all threads, user and system."""
         times = self.process.cpu_times()
