@@ -1,6 +1,7 @@
 """`alpr rules diff`: which alerts a change of rules or watchlists would make appear, vanish or read differently."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -10,9 +11,18 @@ from alert_rules.difference import Difference, compare
 from alert_rules.engine import Engine
 from alert_rules.loading import RuleSet
 from alert_rules.watchlists import Watchlists
-from cli.rule_inputs import EVENTS, SORT, WATCHLISTS, Events, loaded_rules, loaded_watchlists
+from cli.rule_inputs import (
+    EVENTS,
+    FROM,
+    SORT,
+    TO,
+    WATCHLISTS,
+    chosen_events,
+    loaded_rules,
+    loaded_watchlists,
+)
 from schemas.clock import to_iso
-from schemas.events import Alert
+from schemas.events import Alert, Sighting
 from schemas.records import to_json_record
 
 
@@ -20,6 +30,8 @@ from schemas.records import to_json_record
 @click.argument("old_path", metavar="OLD", type=click.Path(exists=True, path_type=Path))
 @click.argument("new_path", metavar="NEW", type=click.Path(exists=True, path_type=Path))
 @EVENTS
+@FROM
+@TO
 @WATCHLISTS
 @click.option(
     "--new-watchlists",
@@ -33,7 +45,9 @@ from schemas.records import to_json_record
 def diff(
     old_path: Path,
     new_path: Path,
-    events_path: Path,
+    events_path: Path | None,
+    start_us: int | None,
+    end_us: int | None,
     watchlists_path: Path | None,
     new_watchlists_path: Path | None,
     sort: bool,
@@ -45,7 +59,7 @@ def diff(
     + appears, - vanishes, ~ is raised by both but differs. The counts of each rule are on standard error. A line that
     is no event is named and passed over; the exit code is then 1.
     """
-    events = Events(events_path, sort=sort)
+    events = chosen_events(events_path, start_us, end_us, sort=sort)
     old_lists = loaded_watchlists(watchlists_path)
     new_lists = old_lists if new_watchlists_path is None else loaded_watchlists(new_watchlists_path)
     old_rules, new_rules = loaded_rules(old_path), loaded_rules(new_path)
@@ -67,7 +81,7 @@ def diff(
         raise SystemExit(1)
 
 
-def _alerts(rules: RuleSet, watchlists: Watchlists, events: Events) -> list[Alert]:
+def _alerts(rules: RuleSet, watchlists: Watchlists, events: Iterable[Sighting]) -> list[Alert]:
     return [alert for _, decision in backtest(Engine(rules, watchlists), events) for alert in decision.alerts]
 
 

@@ -16,6 +16,8 @@ from alert_rules.sightings import sightings_from_lines
 from alert_rules.watchlist_files import load_table
 from alert_rules.watchlists import Watchlists
 from cli.errors import CommandError
+from cli.stored_events import StoredEvents
+from schemas.clock import now_us, parse_time
 from schemas.errors import SchemaError
 from schemas.events import Sighting
 
@@ -32,9 +34,31 @@ WATCHLISTS: Option = click.option(
 EVENTS: Option = click.option(
     "--events",
     "events_path",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON lines: sightings or detections, in the order in which they came",
+)
+
+
+class Time(click.ParamType):
+    """A time as people write it, to Unix microseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """ISO 8601 (without a zone: UTC) or a Unix time.
+
+        Raises:
+            click.BadParameter: it is neither.
+        """
+        try:
+            return parse_time(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; such as 2026-01-31 or 2026-01-31T08:00:00Z", param, ctx)
+
+
+FROM: Option = click.option("--from", "start_us", type=Time(), help="From the store: captured at this time or later")
+TO: Option = click.option(
+    "--to", "end_us", type=Time(), help="From the store: captured before this time [default: now]"
 )
 SORT: Option = click.option("--sort", is_flag=True, help="Take the events in order of their capture, not as they stand")
 
@@ -77,6 +101,26 @@ class Events:
                     self._said_at = monotonic()
                     click.echo(f"\r{self.read:,} events", nl=False, err=True)
                 yield found
+
+
+def chosen_events(
+    events_path: Path | None, start_us: int | None, end_us: int | None, *, sort: bool = False
+) -> Events | StoredEvents:
+    """The events of a file, or of the store where a time is given; both may be read several times.
+
+    Raises:
+        click.UsageError: neither or both are given, or the span ends before it begins.
+    """
+    if events_path is not None:
+        if start_us is not None or end_us is not None:
+            raise click.UsageError("either --events, or --from and --to")
+        return Events(events_path, sort=sort)
+    if start_us is None:
+        raise click.UsageError("which events? --events FILE, or --from TIME for those of the store")
+    end_us = now_us() if end_us is None else end_us
+    if end_us <= start_us:
+        raise click.UsageError("--to must be later than --from")
+    return StoredEvents(start_us, end_us)
 
 
 def loaded_rules(*paths: Path | None) -> RuleSet:

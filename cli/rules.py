@@ -1,7 +1,6 @@
 """`alpr rules`: check, test, explain, backtest and compare alert rules, with the engine that runs live."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -9,18 +8,25 @@ import click
 from alert_rules.advice import unknown_watchlists
 from alert_rules.backtest import backtest as run_backtest
 from alert_rules.engine import Engine
-from alert_rules.finding import Finding
 from alert_rules.json_schema import schema_text
-from alert_rules.sightings import sighting_from_json
-from cli.errors import CommandError
 from cli.rule_diff import diff
-from cli.rule_inputs import EVENTS, PATHS, RULES, SORT, WATCHLISTS, Events, loaded_rules, loaded_watchlists, open_output
+from cli.rule_explain import explain
+from cli.rule_inputs import (
+    EVENTS,
+    FROM,
+    PATHS,
+    RULES,
+    SORT,
+    TO,
+    WATCHLISTS,
+    chosen_events,
+    loaded_rules,
+    loaded_watchlists,
+    open_output,
+)
 from cli.rule_mutate import mutate
 from cli.rule_tests import test
-from schemas.errors import SchemaError
 from schemas.records import to_json_record
-
-_MARKS = {True: "+", False: "-", None: "?"}
 
 
 @click.group()
@@ -50,41 +56,9 @@ def lint(paths: tuple[Path, ...], watchlists_path: Path | None) -> None:
 @rules.command()
 @RULES
 @WATCHLISTS
-@click.option(
-    "--event",
-    "event_path",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="JSON of a sighting or detection; - reads standard input",
-)
-@click.option("--json", "as_json", is_flag=True, help="As JSON")
-def explain(rules_path: Path | None, watchlists_path: Path | None, event_path: str, as_json: bool) -> None:
-    """Say for each rule and condition what value it sees in an event, and why it holds or not."""
-    engine = Engine(loaded_rules(rules_path), loaded_watchlists(watchlists_path))
-    try:
-        with click.open_file(event_path, "rb") as event:
-            sighting = sighting_from_json(event.read(), "event")
-    except SchemaError as error:
-        raise CommandError(f"{event_path}: {error}") from error
-    explanations = engine.explain(sighting)
-    if as_json:
-        shown = [
-            {"rule": each.rule.id, "fires": each.finding.holds is True, "finding": _plain(each.finding)}
-            for each in explanations
-        ]
-        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
-        return
-    for each in explanations:
-        verdict = {True: "matches", False: "does not match", None: "cannot tell"}[each.finding.holds]
-        click.echo(f"{each.rule.id} ({each.rule.name}): {verdict}")
-        for line in _lines(each.finding, 1):
-            click.echo(line)
-
-
-@rules.command()
-@RULES
-@WATCHLISTS
 @EVENTS
+@FROM
+@TO
 @click.option(
     "--output",
     "output_path",
@@ -93,15 +67,22 @@ def explain(rules_path: Path | None, watchlists_path: Path | None, event_path: s
 )
 @SORT
 def backtest(
-    rules_path: Path | None, watchlists_path: Path | None, events_path: Path, output_path: Path | None, sort: bool
+    rules_path: Path | None,
+    watchlists_path: Path | None,
+    events_path: Path | None,
+    start_us: int | None,
+    end_us: int | None,
+    output_path: Path | None,
+    sort: bool,
 ) -> None:
     """Run the rules over events of the past: which alerts would there have been?
 
-    The same events in the same order give the alerts of the live run, ids included. A line that is no event is named
-    and passed over; the exit code is then 1.
+    The events come from a file, or from the store in the order of their capture. The same events in the same order
+    give the alerts of the live run, ids included. A line that is no event is named and passed over; the exit code is
+    then 1.
     """
     engine = Engine(loaded_rules(rules_path), loaded_watchlists(watchlists_path))
-    events = Events(events_path, sort=sort)
+    events = chosen_events(events_path, start_us, end_us, sort=sort)
     fired: dict[str, int] = {}
     held_back: dict[str, int] = {}
     with open_output(output_path) as output:
@@ -128,23 +109,7 @@ def schema(output_path: Path | None) -> None:
         output.write(schema_text())
 
 
+rules.add_command(explain)
 rules.add_command(test)
 rules.add_command(diff)
 rules.add_command(mutate)
-
-
-def _plain(finding: Finding) -> dict[str, object]:
-    body: dict[str, object] = {"operator": finding.operator, "holds": finding.holds}
-    if finding.parts:
-        return {**body, "parts": [_plain(part) for part in finding.parts]}
-    return {**body, "field": finding.field, "expected": finding.expected, "observed": finding.observed}
-
-
-def _lines(finding: Finding, depth: int) -> Iterator[str]:
-    indent = "  " * depth + _MARKS[finding.holds] + " "
-    if finding.parts:
-        yield indent + finding.operator
-        for part in finding.parts:
-            yield from _lines(part, depth + 1)
-    else:
-        yield f"{indent}{finding.field} {finding.operator} {finding.expected}: {finding.observed}"

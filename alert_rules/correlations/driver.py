@@ -137,10 +137,10 @@ class Correlator:
         return _time_of_partition(Working(store)).decided_us
 
     def explain(self, store: OrderedStore, rule_id: str, group: str) -> str:
-        """What a group's state is, in words."""
+        """What a group's state is, in words; those of a rule's later operators have other groups."""
         lines = []
         for part in self._plan.of_stage(self._stage):
-            if part.rule.id == rule_id:
+            if part.rule.id == rule_id and part.number == 0:
                 row = Working(store).get(state_key(part.slot(group)))
                 life = groups.load(part, row["v"]).life if row is not None else groups.new_group(part).life
                 lines.append(f"{part.operator.describe()}: {part.operator.words(life.state)}")

@@ -44,6 +44,14 @@ class Correlations:
         """Let time pass: nothing more comes from up to this time, inclusive."""
         return self._run([Tick(SOURCE, watermark_us)])
 
+    def explain(self, rule_id: str, group: str) -> str:
+        """What a rule knows of a group, in words; of its first operator, where it has several."""
+        for correlator, store in zip(self._stages, self._stores, strict=True):
+            words = correlator.explain(store, rule_id, group)
+            if words:
+                return words
+        return ""
+
     def _run(self, inputs: Iterable[Input]) -> Outcome:
         outcome = Outcome()
         if self.is_empty:
