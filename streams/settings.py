@@ -77,8 +77,8 @@ class StreamSettings(BaseSettings):
     max_unacknowledged: int = Field(50_000, gt=0, description="Outputs that may wait for Kafka's acknowledgement")
     table_replicas: int = Field(0, ge=0, description="Workers that keep a warm copy of another worker's tables")
     changelog_replication: int = Field(1, ge=1, description="Kafka replicas of changelog topics")
-    table_write_buffer_bytes: int = Field(8 * MIB, gt=0, description="RocksDB memtable per table partition")
-    table_cache_bytes: int = Field(16 * MIB, gt=0, description="RocksDB block cache per table partition")
+    table_write_buffer_bytes: int = Field(2 * MIB, gt=0, description="RocksDB memtable per table partition")
+    table_cache_bytes: int = Field(64 * MIB, gt=0, description="RocksDB block cache of the worker, for all tables")
 
     @field_validator("roles", mode="before")
     @classmethod

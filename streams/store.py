@@ -10,6 +10,7 @@ from faust.types import EventT
 from rocksdict import WriteBatch
 
 from streams.changelog import latest_changes
+from streams.table_memory import SharedCacheOptions
 
 PartitionChanges = dict[int, dict[bytes, bytes | None]]
 """partition -> key -> value, or None for a deleted key"""
@@ -26,6 +27,7 @@ class RunStore(rocksdb.Store):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.rocksdb_options = SharedCacheOptions(**(self.options or {}), use_rocksdict=self.use_rocksdict)
         self._fresh: PartitionChanges = defaultdict(dict)
         self._frozen: PartitionChanges = {}
 
