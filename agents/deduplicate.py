@@ -4,6 +4,7 @@ Clock records among the detections (`agents.clock` writes them) become ticks amo
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from time import monotonic
@@ -16,6 +17,7 @@ from agents.decisions.pass_settings import DeduplicationSettings
 from agents.decisions.passes import PassKeeper
 from agents.decisions.ticks import Timetable
 from agents.record_headers import lateness_of, source_of, trace_headers
+from agents.record_in_hand import InHand
 from schemas.clock import MICROS_PER_S, Micros, now_us
 from schemas.codec import EventCodec
 from schemas.errors import SchemaError
@@ -32,6 +34,9 @@ from tables.partition_clocks import CLOCK, CLOCK_KEY, PartitionClock
 from tables.passes import CameraPasses
 from tables.recent_passes import RecentPasses
 from telemetry import metrics
+
+_Seen = Detection | Glance | Clock
+"""What is seen of a record."""
 
 
 @dataclass(slots=True)
@@ -122,13 +127,22 @@ class Deduplicator:
         )
         if cameras:
             self.last_detection_s = monotonic()
-        for record, event in decoded:
-            with self._guard.watch(record, work.outputs):
-                if isinstance(event, Clock):
-                    self._pass_time(work, record, event)
-                elif isinstance(event, Detection) or not self._glanced(work, record, event):
-                    self._admit(work, record, event if isinstance(event, Detection) else self._read(record.value))
+        self._apply(work, decoded)
         return self._changes(work), self._note_place(work), work
+
+    def _apply(self, work: _Work, decoded: Sequence[tuple[Record, _Seen]]) -> None:
+        """Apply the records of a run in order; what fails becomes a dead letter."""
+        waiting, pending = iter(decoded), len(decoded)
+        while pending:
+            current = InHand(decoded[-pending][0])
+            with self._guard.watch(current, work.outputs):  # one for as many records as go well
+                for record, event in waiting:
+                    current.record = record
+                    pending -= 1
+                    if isinstance(event, Clock):
+                        self._pass_time(work, record, event)
+                    elif isinstance(event, Detection) or not self._glanced(work, record, event):
+                        self._admit(work, record, event if isinstance(event, Detection) else self._read(record.value))
 
     # -- detections
 
@@ -267,7 +281,7 @@ class Deduplicator:
 
     # -- values
 
-    def _decode(self, record: Record) -> Detection | Glance | Clock:
+    def _decode(self, record: Record) -> _Seen:
         if is_of(Clock, record.headers):
             return self._codec.decode_as(Clock, record.value)
         seen = glance(self._codec, record.value)

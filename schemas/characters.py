@@ -9,12 +9,13 @@ ASCII character, in one Avro block an array (Avro specification, "Binary Encodin
 other forms in full.
 """
 
-import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from operator import eq, sub
-from typing import overload
+from itertools import combinations
+from math import inf, isnan
+from operator import eq, itemgetter, sub
+from typing import Any, overload
 
 from schemas.builders import builder
 from schemas.events import CharacterAlternative
@@ -22,51 +23,124 @@ from schemas.events import CharacterAlternative
 MAX_POSITIONS = 31
 MAX_ALTERNATIVES = 31
 MAX_LED = 4
-"""Most alternatives that are compared column by column."""
+"""Most alternatives of a position that are compared all at once."""
 Alternatives = tuple[CharacterAlternative, ...]
 Position = tuple[bytes, tuple[float, ...]]
 """The characters that one position may show (ASCII, one byte each) and the probability of each."""
-
-_ONE = rb"\x02[\x01-\x7f].{4}"  # length 1 (zigzag), the character, a float
-_POSITION = (
-    b"(?:"
-    + b"|".join(
-        b"%s(?:%s){%d}\\x00" % (re.escape(bytes([count << 1])), _ONE, count) for count in range(1, MAX_ALTERNATIVES + 1)
-    )
-    + b")"
-)
-
-
-@lru_cache(maxsize=MAX_POSITIONS + 1)
-def _pattern(positions: int) -> re.Pattern[bytes]:
-    """What an array of this many positions looks like. Counts stand in front, so there is one way to read it."""
-    return re.compile(b"%s%s{%d}\\x00" % (re.escape(bytes([positions << 1])), _POSITION, positions), re.DOTALL)
 
 
 class _Layout:
     """Where things lie in an array of positions with given numbers of alternatives.
 
     Attributes:
+        size: bytes of the array.
         shares: all probabilities, from the first byte of the array on.
-        count: alternatives of each position; 0 where they differ.
-        spans: for each position where its first character lies and where the last one ends, in bytes, and the same of
-            its probabilities, in numbers.
+        chars: the characters of each position, of the bytes.
+        groups: the probabilities of each position, of all of them.
+        contest: what to compare to see whether the first of each position leads; None where there is too much of it.
     """
 
-    __slots__ = ("count", "shares", "spans")
+    __slots__ = ("_fixed", "_fixed_bits", "_low", "_top", "chars", "contest", "groups", "shares", "size")
 
     def __init__(self, counts: bytes) -> None:
-        self.count = counts[0] >> 1 if len(set(counts)) == 1 else 0
         self.shares = struct.Struct("<x" + "".join("x" + "xxf" * (count >> 1) + "x" for count in counts))
-        self.spans: list[tuple[int, int, int, int]] = []
-        place, first = 1, 0
+        fixed, fixed_bits, low = bytearray([len(counts) << 1]), bytearray(b"\xff"), bytearray(1)
+        spans: list[tuple[int, int]] = []
+        chars: list[slice] = []
+        first = 0
         for count in counts:  # twice the number: a zigzag integer
-            end = place + 3 * count + 2  # a length, a character and four bytes each, between a count and an end mark
-            self.spans.append((place + 2, end, first, first + (count >> 1)))
-            place, first = end, first + (count >> 1)
+            number = count >> 1
+            begin = len(fixed) + 2
+            fixed += bytes([count]) + b"\2\0\0\0\0\0" * number + b"\0"
+            fixed_bits += b"\xff" + b"\xff\x80\0\0\0\0" * number + b"\xff"
+            low += b"\0" + b"\0\x7f\0\0\0\0" * number + b"\0"
+            chars.append(slice(begin, len(fixed), 6))
+            spans.append((first, first + number))
+            first += number
+        fixed.append(0)
+        fixed_bits.append(0xFF)
+        low.append(0)
+        self.size = len(fixed)
+        self._fixed, self._fixed_bits = int.from_bytes(fixed), int.from_bytes(fixed_bits)
+        self._low = int.from_bytes(low)
+        self._top = self._low + (self._low // 0x7F)
+        self.chars = _taker(chars)
+        self.groups = _taker([slice(first, last) for first, last in spans])
+        self.contest = _Contest(chars, spans) if max(counts) >> 1 <= MAX_LED else None
+
+    def fits(self, raw: bytes) -> bool:
+        """Whether an array looks so: counts, lengths and end marks are in their places, each character is ASCII.
+
+        All bytes are compared at once, as one number. A character is not zero if 127 added to it reaches its top bit.
+        """
+        if len(raw) != self.size:
+            return False
+        number = int.from_bytes(raw)
+        return number & self._fixed_bits == self._fixed and ((number & self._low) + self._low) & ~self._low == self._top
 
 
-_layout_of = lru_cache(maxsize=4096)(_Layout)  # readers give few; the bound is for hostile input
+class _Contest:
+    """Takes the alternatives of all positions apart, each kind with one call.
+
+    Attributes:
+        initials: the first character of each position, of the bytes.
+        firsts: its probability, of all probabilities.
+        champions: the same, once for each other alternative of the position, in the order of `rivals`.
+        rivals: the probabilities of the others.
+        some: characters to compare with `others`: all pairs of each position, of the bytes.
+        others: the other one of each pair.
+    """
+
+    __slots__ = ("champions", "firsts", "initials", "others", "rivals", "some")
+
+    def __init__(self, chars: Sequence[slice], spans: Sequence[tuple[int, int]]) -> None:
+        self.initials = _taker([where.start for where in chars])
+        self.firsts = _taker([first for first, _ in spans])
+        self.champions = _taker([first for first, last in spans for _ in range(first + 1, last)])
+        self.rivals = _taker([number for first, last in spans for number in range(first + 1, last)])
+        pairs = [pair for where in chars for pair in combinations(range(where.start, where.stop, 6), 2)]
+        self.some = _taker([one for one, _ in pairs])
+        self.others = _taker([other for _, other in pairs])
+
+
+def _taker(places: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that takes what lies at these places (or slices), however few they are."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda taken: tuple([taken[place] for place in places])
+
+
+@lru_cache(maxsize=1024)  # readers give few; the bound is for hostile input
+def _layout_of(counts: bytes) -> _Layout | None:
+    """The layout; None where a position has no alternative, or too many."""
+    most = MAX_ALTERNATIVES << 1
+    return _Layout(counts) if all(0 < count <= most and not count & 1 for count in counts) else None
+
+
+_even_layouts: dict[bytes, _Layout] = {}
+"""Layouts of positions with one number of alternatives, by that of the positions and that one: the likely ones."""
+
+
+def _layout_at(value: bytes, start: int) -> _Layout | None:
+    """The layout of the array that starts here, by its counts; None where that cannot be."""
+    number = value[start] >> 1
+    place = start + 1
+    counts = value[place : place + 1]
+    if number > 1 and counts:
+        step = 3 * counts[0] + 2  # a length, a character and four bytes each, between a count and an end mark
+        counts = value[place : place + (number - 1) * step + 1 : step]  # the next count stands where this one says
+    if len(counts) == number and counts.count(counts[0]) == number:
+        layout = _layout_of(counts)
+        if layout is not None:
+            _even_layouts[value[start : start + 2]] = layout
+        return layout
+    found = bytearray()
+    for _ in range(number):
+        if place >= len(value):
+            return None
+        found.append(value[place])
+        place += 3 * value[place] + 2
+    return _layout_of(bytes(found))
 
 
 _alternative = builder(CharacterAlternative)
@@ -79,10 +153,11 @@ class Characters(Sequence[Alternatives]):
         raw: the Avro bytes of the whole array, its counts and end mark included.
     """
 
-    __slots__ = ("_items", "raw")
+    __slots__ = ("_items", "_known", "raw")
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, layout: _Layout | None = None) -> None:
         self.raw = raw
+        self._known = layout
         self._items: tuple[Alternatives, ...] | None = None
 
     @classmethod
@@ -95,8 +170,16 @@ class Characters(Sequence[Alternatives]):
         count = value[start]
         if count & 1 or not 0 < count <= MAX_POSITIONS << 1:
             return None
-        found = _pattern(count >> 1).match(value, start)
-        return cls(found.group()) if found is not None else None
+        layout = _even_layouts.get(value[start : start + 2])
+        if layout is not None:
+            raw = value[start : start + layout.size]
+            if layout.fits(raw):
+                return cls(raw, layout)
+        layout = _layout_at(value, start)
+        if layout is None:
+            return None
+        raw = value[start : start + layout.size]
+        return cls(raw, layout) if layout.fits(raw) else None
 
     def positions(self, names: bytes | None = None) -> list[Position]:
         """What each position may show.
@@ -105,9 +188,8 @@ class Characters(Sequence[Alternatives]):
             names: for each character what to give in its place, as for `bytes.translate`.
         """
         layout = self._layout()
-        shares = layout.shares.unpack_from(self.raw)
         raw = self.raw if names is None else self.raw.translate(names)
-        return [(raw[start:end:6], shares[first:last]) for start, end, first, last in layout.spans]
+        return list(zip(layout.chars(raw), layout.groups(layout.shares.unpack_from(self.raw)), strict=True))
 
     def leaders(self, names: bytes, lead: float) -> tuple[bytes, tuple[float, ...]] | None:
         """The first alternative of each position and its probability, where all others are well behind it.
@@ -117,50 +199,40 @@ class Characters(Sequence[Alternatives]):
             lead: how much more probable than each other alternative it has to be.
 
         Returns:
-            None where one is not, where two alternatives of a position have one name, or where positions have different
-            numbers of alternatives, or many: `positions` has it all.
+            None where one is not, where two alternatives of a position have one name, or where a position has many:
+            `positions` has it all.
         """
         layout = self._layout()
-        count = layout.count
-        if not 0 < count <= MAX_LED:
+        contest = layout.contest
+        if contest is None:
             return None
         shares = layout.shares.unpack_from(self.raw)
-        first = shares[::count]
+        firsts, rivals = contest.firsts(shares), contest.rivals(shares)
+        if (
+            not min(firsts) - max(rivals, default=-inf)
+            > lead  # the weakest of the first leads the strongest of the others
+            and not min(map(sub, contest.champions(shares), rivals), default=inf) > lead
+        ):
+            return None
         raw = self.raw.translate(names)
-        columns = [raw[place :: 6 * count + 2] for place in range(3, 3 + 6 * count, 6)]
-        for number in range(1, count):
-            if not min(map(sub, first, shares[number::count])) > lead:
-                return None
-            for other in columns[:number]:
-                if any(map(eq, columns[number], other)):
-                    return None
-        return columns[0], first
+        if any(map(eq, contest.some(raw), contest.others(raw))):
+            return None
+        return bytes(contest.initials(raw)), firsts
 
     def are_probabilities(self, most_together: float) -> bool:
         """Whether every probability lies in 0..1 and those of no position add up to more than `most_together`."""
         layout = self._layout()
         shares = layout.shares.unpack_from(self.raw)
-        if not (min(shares) >= 0.0 and max(shares) <= 1.0):
+        if not (min(shares) >= 0.0 and max(shares) <= 1.0) or isnan(sum(shares)):
             return False
-        for _, _, first, last in layout.spans:  # noqa: SIM110 - no generator: this runs for each detection
-            if not sum(shares[first:last]) <= most_together:  # nan makes the sum nan, which compares false
-                return False
-        return True
+        return max(map(sum, layout.groups(shares))) <= most_together
 
     def _layout(self) -> _Layout:
-        raw = self.raw
-        count = raw[1]
-        step = 3 * count + 2
-        counts_if_alike = raw[1:-1:step]  # the next count stands where this one says
-        if len(raw) == (raw[0] >> 1) * step + 2 and counts_if_alike.count(count) == raw[0] >> 1:
-            return _layout_of(counts_if_alike)
-        counts = []
-        place = 1
-        for _ in range(raw[0] >> 1):
-            count = raw[place]
-            counts.append(count)
-            place += 3 * count + 2
-        return _layout_of(bytes(counts))
+        layout = self._known
+        if layout is None:
+            layout = self._known = _layout_at(self.raw, 0)
+            assert layout is not None, "not of the form that `at` takes"
+        return layout
 
     def _loaded(self) -> tuple[Alternatives, ...]:
         if self._items is None:
@@ -191,6 +263,9 @@ class Characters(Sequence[Alternatives]):
         if isinstance(other, Characters):
             return self.raw == other.raw or self._loaded() == other._loaded()
         return self._loaded() == other if isinstance(other, tuple) else NotImplemented
+
+    def __reduce__(self) -> tuple[type["Characters"], tuple[bytes]]:
+        return Characters, (self.raw,)
 
     def __hash__(self) -> int:
         return hash(self._loaded())

@@ -39,6 +39,7 @@ class EventCodec:
         self._readers: dict[type, Any] = {}
         self._writers: dict[int, Any] = {}
         self._direct: dict[tuple[type, bytes], direct_avro.Read | None] = {}
+        self._extend: dict[tuple[str, type], tuple[bytes, direct_avro.Extend]] = {}
 
     def prepare(self, *topics: Topic) -> None:
         """Register the topics' contracts now, so that a registry that is away later stops nobody.
@@ -126,12 +127,18 @@ class EventCodec:
         Raises:
             RegistryUnavailable: first use of the topic, and no answer.
         """
-        assert topic.event is not None
-        write = direct_avro.extender(base, topic.event)
-        if write is None or not self.is_direct(base, value):
+        if self._direct.get((base, value[:HEADER_BYTES])) is None:
             return None
+        found = self._extend.get((topic.name, base))
+        if found is None:
+            assert topic.event is not None
+            made = direct_avro.extender(base, topic.event)
+            if made is None:
+                return None
+            found = self._extend[topic.name, base] = (self._for_writing(topic)[0], made)
+        header, write = found
         try:
-            return write(self._for_writing(topic)[0] + value[HEADER_BYTES:], *fields)
+            return write(header + value[HEADER_BYTES:], *fields)
         except direct_avro.ERRORS:
             return None
 

@@ -27,6 +27,11 @@ _HOMOGLYPHS = str.maketrans(
     }
 )  # fmt: skip
 
+_UPPER = bytes(range(256)).upper()
+_SEPARATORS = bytes(code for code in range(128) if not chr(code).isalnum())
+_FOLDED = bytes(range(128)).decode().translate(FOLD).encode() + bytes(range(128, 256))
+"""For `bytes.translate`: nearly every text is ASCII."""
+
 Alternatives = Sequence[Sequence[CharacterAlternative]]
 
 
@@ -38,7 +43,7 @@ def normalise(text: str) -> str:
     Separators, symbols and emoji vanish, so a text without letters and digits becomes ``""``: unreadable.
     """
     if text.isascii():
-        return "".join([char for char in text.upper() if char.isalnum()])
+        return text.encode().translate(_UPPER, _SEPARATORS).decode()
     decomposed = unicodedata.normalize("NFKD", text.translate(_HOMOGLYPHS)).upper().translate(_HOMOGLYPHS)
     kept = []
     for char in decomposed:
@@ -57,6 +62,8 @@ def fold(normalized_text: str) -> str:
 
     Two reads of one plate that differ only by OCR confusables fold to the same text. It is an index key, never shown.
     """
+    if normalized_text.isascii():
+        return normalized_text.encode().translate(_FOLDED).decode()
     return normalized_text.translate(FOLD)
 
 

@@ -302,20 +302,22 @@ class CameraPasses:
     def advance(self, offset: int, recorded_at_ms: int, source: SourcePosition | None) -> None:
         """Note that the record at this place is applied."""
         self.offset = offset
-        self.recorded_at_ms = max(recorded_at_ms, self.recorded_at_ms)
+        self.recorded_at_ms = max(self.recorded_at_ms, recorded_at_ms)
         if source is not None:
-            newest_ms = self.sources.get(str(source.partition), (-1, -1))[1]
-            self.sources[str(source.partition)] = (source.offset, max(source.recorded_at_ms, newest_ms))
+            partition, at_offset, at_ms = source
+            name = str(partition)
+            last = self.sources.get(name)
+            self.sources[name] = (at_offset, at_ms if last is None or last[1] < at_ms else last[1])
 
     def encode(self) -> bytes:
         """The table value. Contents that have not changed since the last one are not kept decoded."""
-        changed = [item for item in self.passes if not item.is_written()]
+        changed = [item for item in self.passes if item._part is None]
         if self._load is not None:
             for item in self._warm:
                 if item.is_written():
                     item.unload(self._load)
         self._warm = changed
-        parts = [item.part() for item in self.passes]
+        parts = [item._part or item.part() for item in self.passes]
         head = [
             *(FORMAT, self.offset, self.recorded_at_ms, self.newest_at, self.sources),
             *(self.lateness, self.watermark, list(map(len, parts))),

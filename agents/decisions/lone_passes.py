@@ -158,9 +158,10 @@ class LoneKeeper:
         else:
             item = home
         item.revision, item.text, item.unsent = revision, said, False
-        item.first_seen_at, item.last_seen_at = times
+        item.first_seen_at, item.last_seen_at = seen.first_seen_at, seen.last_seen_at
         if folded:
-            item.folds[folded] = with_span(item.folds.get(folded, ()), times, self._gap)
+            spans = item.folds.get(folded)
+            item.folds[folded] = [times] if spans is None else with_span(spans, times, self._gap)
         if read is not None:
             item.tracked = [read]
         item.finals, item.earlies = ([event_id], []) if seen.is_final else ([], [event_id])

@@ -72,7 +72,8 @@ class PassEnds:
         later than that is a pass of its own.
         """
         passed = state.newest_at - self.lateness_of(state)
-        self.know(state)
+        if state.ends_at is None:
+            self.know(state)
         assert state.ends_at is not None
         assert state.settles_at is not None
         forgotten = settled - self._reopen_hold
@@ -106,12 +107,13 @@ class PassEnds:
         self._set_end(state, item)
         if state.ends_at is not None and state.settles_at is not None:
             state.ends_at = min(state.ends_at, item.ends_at)
-            if item.unsent:
-                state.settles_at = min(state.settles_at, item.settles_at)
+            if item.unsent and item.settles_at < state.settles_at:
+                state.settles_at = item.settles_at
 
     def _set_end(self, state: CameraPasses, item: Pass) -> None:
         """Event times until which a read may join the pass."""
-        last = max(item.touched_at - self.lateness_of(state), item.last_seen_at)
+        last = item.touched_at - (self.lateness if state.lateness is None else state.lateness)
+        last = max(last, item.last_seen_at)
         item.settles_at = last + self._gap
         item.ends_at = last + (self._early_hold if item.earlies else self._gap)
 

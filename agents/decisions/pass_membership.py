@@ -65,12 +65,14 @@ class Membership:
         """Whether no pass but `home` can be linked: nothing else has the text or the track. Most detections are so."""
         if home is None:
             return not (folded and state.with_fold(folded)) and (read is None or not state.with_track(read.track_id))
-        return (
-            (not folded or len(state.with_fold(folded)) == 1)
-            and list(home.folds) == ([folded] if folded else [])
-            and all(len(state.with_track(one.track_id)) == 1 for one in home.tracked)
-            and (read is None or len(state.with_track(read.track_id)) <= 1)
-        )
+        if folded and len(state.with_fold(folded)) != 1:
+            return False
+        if not _has_read_only(home, folded) or (read is not None and len(state.with_track(read.track_id)) > 1):
+            return False
+        for one in home.tracked:  # noqa: SIM110 - no generator: this runs for each detection
+            if len(state.with_track(one.track_id)) != 1:
+                return False
+        return True
 
     def nearest(self, state: CameraPasses, reach: Reach, but: Pass | None) -> Pass | None:
         """The pass next to a detection in time, of those that it is linked to, `but` one; of equals the oldest."""
@@ -168,9 +170,19 @@ def with_span(spans: Iterable[Span], added: Span, gap: Micros) -> list[Span]:
 
 def is_listed(item: Pass, folded: str, read: TrackRead | None) -> bool:
     """Whether a pass that knows a detection is found by all that its next message says, and by nothing else then."""
-    return list(item.folds) == ([folded] if folded else []) and (
-        read is None or any(one.event_id == read.event_id and one.track_id == read.track_id for one in item.tracked)
-    )
+    if not _has_read_only(item, folded):
+        return False
+    if read is None:
+        return True
+    for one in item.tracked:  # noqa: SIM110 - no generator: this runs for each detection
+        if one.event_id == read.event_id and one.track_id == read.track_id:
+            return True
+    return False
+
+
+def _has_read_only(item: Pass, folded: str) -> bool:
+    """Whether a pass has read this folded text and no other; of an empty one, nothing at all."""
+    return len(item.folds) == 1 and folded in item.folds if folded else not item.folds
 
 
 def age(item: Pass) -> tuple[Micros, str]:

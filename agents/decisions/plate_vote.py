@@ -7,7 +7,7 @@ spreads that weight over the alternatives it saw. Weights are whole numbers, so 
 of the reads.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from schemas.characters import Characters
@@ -49,16 +49,17 @@ def ballot(plate: Plate, reads: int) -> Votes:
     return {str(len(text)): (round(weight), columns)}
 
 
-def _positions(plate: Plate) -> Iterator[tuple[str, Iterable[str], Sequence[float]]]:
+def _positions(plate: Plate) -> list[tuple[str, Iterable[str], Sequence[float]]]:
     """For each character of the text what it may be, normalised, and with which probabilities."""
     text = plate.normalized_text
     characters = _as_bytes(plate)
     if characters is not None:
-        for own, (chars, shares) in zip(text, characters.positions(_NORMAL), strict=True):
-            yield own, chars.decode(), shares
-    else:
-        for own, alternatives in zip(text, evidence(plate), strict=True):
-            yield own, [_char(item.char) for item in alternatives], [item.probability for item in alternatives]
+        positions = characters.positions(_NORMAL)
+        return [(own, chars.decode(), shares) for own, (chars, shares) in zip(text, positions, strict=True)]
+    return [
+        (own, [_char(item.char) for item in alternatives], [item.probability for item in alternatives])
+        for own, alternatives in zip(text, evidence(plate), strict=True)
+    ]
 
 
 def _as_bytes(plate: Plate) -> Characters | None:
@@ -121,7 +122,9 @@ def resolve_one(plate: Plate, reads: int) -> Identity | None:
         votes = round(weight * top)
         if votes <= 0:
             return resolve(ballot(plate, reads))
-        confidence *= min(1.0, votes / whole)
+        share = votes / whole
+        if share < 1.0:
+            confidence *= share
     if not text:
         return resolve(ballot(plate, reads))
     return text.decode(), round(confidence, 4)

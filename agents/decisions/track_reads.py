@@ -6,7 +6,8 @@ came first, or passes would depend on the order of their reads.
 """
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 
 from schemas.characters import Characters
 from schemas.clock import Micros
@@ -46,7 +47,7 @@ def agree(a: TrackRead, b: TrackRead, least: float) -> bool:
 def _evidence(plate: Plate) -> str:
     characters: object = plate.characters
     if isinstance(characters, Characters):
-        return b64encode(characters.raw).decode()
+        return b2a_base64(characters.raw, newline=False).decode()
     if not plate.characters:
         return ""
     return json.dumps([[[item.char, item.probability] for item in position] for position in plate.characters])

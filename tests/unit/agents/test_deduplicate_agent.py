@@ -236,3 +236,21 @@ async def test_clock_that_is_none_is_dead_lettered() -> None:
     bad = replace(clock_at(1, 0), value=b"garbage")
     await deduplicator(FakeTable()).handle(make_run([bad], keeper))
     assert [out.topic for out in keeper.outputs] == [DLQ.name]
+
+
+async def test_records_that_cannot_be_applied_leave_their_neighbours_alone() -> None:
+    """State that cannot be read makes letters of its camera's records, wherever they stand in the run."""
+    keeper, table = Keeper(), FakeTable({b"broken": b"[99]\n"})
+    events = [
+        detection("e0", camera_id="broken"),
+        detection("e1"),
+        detection("e2", camera_id="broken"),
+        detection("e3", camera_id="broken"),
+        detection("e4", "XY987", at_s=1),
+        detection("e5", camera_id="broken"),
+    ]
+    await deduplicator(table).handle(run_of(keeper, *events))
+    letters = [CODEC.decode(BY_NAME[DLQ.name], out.value) for out in keeper.outputs if out.topic == DLQ.name]
+    assert [(letter.offset, letter.key) for letter in letters] == [(place, b"broken") for place in (0, 2, 3, 5)]
+    assert [event_id for event_id, _, _ in sent(keeper)] == ["e1", "e4"]
+    assert table.values[b"broken"] == b"[99]\n"
