@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Lazy] = MappingProxyType(
         "rules": Lazy("cli.rules:rules", "Check, test and explain alert rules."),
         "schemas": Lazy("cli.schemas:schemas", "Register Avro schemas and check their compatibility."),
         "cameras": Lazy("cli.cameras:cameras", "List, add, change and delete cameras."),
+        "alerts": Lazy("cli.alerts:alerts", "Acknowledge, resolve, label and silence alerts."),
         "dlq": Lazy("cli.dlq:dlq", "Look at dead letters, replay or discard them."),
         "settings": Lazy("cli.settings:settings", "List every environment variable that is read.", "stream,edge,api"),
     }

@@ -12,7 +12,7 @@ from query_api.access import key_required
 from query_api.context import Context
 from query_api.middleware import Envelope
 from query_api.ports import Ports
-from query_api.routes import alerts, events, ingest, operations, overview, search, visits
+from query_api.routes import alerts, events, ingest, operations, overview, search, silences, visits
 from query_api.settings import ApiSettings
 
 
@@ -44,7 +44,7 @@ def create_app(settings: ApiSettings, ports: Ports) -> FastAPI:
     openapi.install(app)
     app.include_router(operations.open_router)
     guarded = [Depends(key_required(settings.key))]
-    for module in (events, search, alerts, visits, ingest, overview):
+    for module in (events, search, alerts, silences, visits, ingest, overview):
         app.include_router(module.router, dependencies=guarded, responses=openapi.COMMON)
     app.include_router(operations.router, dependencies=guarded, responses={401: openapi.COMMON[401]})
     app.add_middleware(Envelope, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes)
@@ -52,7 +52,7 @@ def create_app(settings: ApiSettings, ports: Ports) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["X-API-Key", "Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
             max_age=600,

@@ -152,6 +152,43 @@ class AlertActionDone(Document):
     label: str | None
     note: str | None
     until: datetime | None
+    silence_id: str | None = Field(description="With `unsilence`: which silence ended")
+
+
+class Matcher(Document):
+    """Which alerts a silence is for: each field that is given must fit, by any of its globs."""
+
+    rules: list[str] = []
+    severities: list[str] = []
+    sites: list[str] = []
+    cameras: list[str] = []
+    plates: list[str] = []
+    keys: list[str] = []
+
+
+class Silence(Document):
+    """Alerts whose notifications are held back."""
+
+    silence_id: str
+    state: Literal["active", "pending"]
+    alert_id: str | None = Field(description="The one alert that it is for, where it has no matcher")
+    matcher: Matcher | None
+    starts_at: datetime
+    until: datetime
+    author: str
+    comment: str | None
+
+
+class Silences(Document):
+    """The silences that are in force or still to come."""
+
+    items: list[Silence]
+
+
+class SilenceAccepted(Document):
+    """A silence on its way."""
+
+    silence_id: str
 
 
 class Receipt(Document):

@@ -1,7 +1,7 @@
 """What requests may ask: query parameters and bodies, validated before anything else sees them."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -11,6 +11,7 @@ from query_api.text import is_storable
 from query_api.values import AlertFilter, EventFilter, TextQuery
 from query_api.visit_values import VisitFilter
 from schemas.clock import parse_time, to_datetime
+from schemas.events import AlertMatcher
 
 MAX_PAGE = 500
 MAX_CHOICES = 50
@@ -224,6 +225,59 @@ class CameraSearch(Parameters):
     days: int = Field(30, ge=1, le=3650, description="Cameras that have seen something in as many days")
 
 
+Note = Annotated[str, Field(max_length=4096), AfterValidator(_storable)]
+Globs = Annotated[list[Text], Field(max_length=MAX_CHOICES, description="Globs: `?` is one character, `*` any run")]
+MAX_SILENCE = timedelta(days=365)
+
+
+class MatcherBody(BaseModel):
+    """Which alerts: each field that is given must fit, by any of its globs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules: Globs = []
+    severities: Annotated[list[Severity], Field(max_length=MAX_CHOICES)] = []
+    sites: Globs = []
+    cameras: Globs = []
+    plates: Globs = []
+    keys: Globs = []
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not any((self.rules, self.severities, self.sites, self.cameras, self.plates, self.keys)):
+            raise ValueError("name at least one rule, severity, site, camera, plate or key")
+        return self
+
+    def as_event(self) -> AlertMatcher:
+        """As it stands on the topic."""
+        return AlertMatcher(**{name: tuple(getattr(self, name)) for name in type(self).model_fields})
+
+
+class SilenceBody(BaseModel):
+    """A silence."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "matcher": {"cameras": ["gate-1"], "severities": ["low", "medium"]},
+                    "until": "2026-12-24T18:00:00Z",
+                    "author": "m.visser",
+                    "comment": "roadworks at the gate",
+                }
+            ]
+        },
+    )
+
+    matcher: MatcherBody
+    until: Moment = Field(description="Its end, within a year")
+    starts_at: Moment | None = Field(None, description="Its beginning; left out: now")
+    author: Text = Field(description="Who does it")
+    comment: Note = Field(description="Why")
+
+
 class AlertActionBody(BaseModel):
     """What a person does with an alert."""
 
@@ -238,7 +292,7 @@ class AlertActionBody(BaseModel):
     action: Literal["acknowledge", "resolve", "silence", "label"]
     actor: Text = Field(description="Who does it")
     label: Text | None = Field(None, description="With `label`: true_positive, false_positive or words of your own")
-    note: Annotated[str, Field(max_length=4096), AfterValidator(_storable)] | None = None
+    note: Note | None = None
     until: Moment | None = Field(None, description="With `silence`: its end")
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from query_api.values import (
     Hit,
     ImageLink,
     Position,
+    SilenceRow,
     Stats,
     TextQuery,
 )
@@ -59,6 +60,10 @@ class EventStore(Dependency, Protocol):
 
     async def alert(self, alert_id: str) -> AlertRow | None:
         """An alert with its receipts."""
+        ...
+
+    async def silences(self, now: datetime) -> list[SilenceRow]:
+        """Silences that are in force or still to come, by their end and id."""
         ...
 
     async def visits(self, wanted: VisitFilter, after: Position | None, limit: int) -> list[VisitRow]:

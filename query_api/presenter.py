@@ -7,7 +7,7 @@ from typing import Any
 from query_api import models
 from query_api.plates import PlateQuery
 from query_api.ports import ImageStore
-from query_api.values import ActionRow, AlertRow, CameraRow, EventRow, Hit, ImageLink
+from query_api.values import ActionRow, AlertRow, CameraRow, EventRow, Hit, ImageLink, SilenceRow
 from schemas import events, identity
 
 
@@ -118,6 +118,20 @@ class Presenter:
             "actions": [models.AlertActionDone.model_validate(item) for item in row.done],
         }
 
+    @staticmethod
+    def silence(row: SilenceRow, now: datetime) -> models.Silence:
+        """A silence."""
+        return models.Silence(
+            silence_id=row.silence_id,
+            state="active" if row.starts_at <= now else "pending",
+            alert_id=row.alert_id if row.matcher is None else None,
+            matcher=None if row.matcher is None else models.Matcher.model_validate(row.matcher),
+            starts_at=row.starts_at.astimezone(UTC),
+            until=row.until.astimezone(UTC),
+            author=row.author,
+            comment=row.comment,
+        )
+
     def _pictures(self, plate: str | None, vehicle: str | None, frame: str | None) -> models.Images:
         return models.Images(
             plate=_image(self._images.link(plate)),
@@ -160,8 +174,10 @@ def _state(done: Iterable[ActionRow]) -> models.AlertState:
 
 
 def _silenced_until(done: Iterable[ActionRow], now: datetime) -> datetime | None:
-    """The latest silence decides; one that is over is none."""
-    ends = [item.until for item in done if item.action == "silence"]
+    """The latest silence that nobody has ended decides; one that is over is none."""
+    done = list(done)
+    ended = {item.silence_id for item in done if item.action == "unsilence"}
+    ends = [item.until for item in done if item.action == "silence" and item.action_id not in ended]
     return ends[-1] if ends and ends[-1] is not None and ends[-1] > now else None
 
 

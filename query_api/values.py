@@ -118,6 +118,25 @@ class ActionRow:
     label: str | None = None
     note: str | None = None
     until: datetime | None = None
+    silence_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceRow:
+    """A silence that is not over.
+
+    Attributes:
+        alert_id: the one alert that it is for, where there is no matcher.
+        matcher: lists of globs by field; None: for the one alert.
+    """
+
+    silence_id: str
+    alert_id: str
+    matcher: dict[str, Any] | None
+    starts_at: datetime
+    until: datetime
+    author: str
+    comment: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,13 +148,21 @@ def alerts() -> SqlTable[Alert]:
 @cache
 def alert_actions() -> SqlTable[AlertAction]:
     """What people did with alerts."""
-    names = ("action_id", "alert_id", "action", "actor", "label", "note")
+    names = ("action_id", "alert_id", "action", "actor", "label", "note", "silence_id")
     return SqlTable(
         "alert_actions",
-        (*(_text(name) for name in names), _time("acted_at"), _time("until")),
+        (
+            *(_text(name) for name in names),
+            *(_time(name) for name in ("acted_at", "until", "starts_at")),
+            Column("matcher", "jsonb", _matcher),
+        ),
         key=("action_id", "acted_at"),
         key_of=lambda action: (action.action_id, action.acted_at),
     )
+
+
+def _matcher(action: AlertAction) -> str | None:
+    return None if action.matcher is None else as_json(to_json_record(action.matcher))
 
 
 @cache

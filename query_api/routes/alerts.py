@@ -1,5 +1,6 @@
 """Alerts, and what people do about them."""
 
+from glob import escape
 from typing import Annotated, Any
 from uuid import uuid4, uuid5
 
@@ -12,7 +13,7 @@ from query_api.errors import FieldProblem, Invalid, NotFound
 from query_api.parameters import AlertActionBody, AlertSearch, Text
 from query_api.values import AlertRow, Position
 from schemas.clock import from_datetime
-from schemas.events import AlertAction
+from schemas.events import AlertAction, AlertMatcher
 from schemas.keys import NAMESPACE
 
 router = APIRouter(tags=["alerts"])
@@ -49,11 +50,14 @@ async def act(
         Text | None, Header(description="The same key for the same alert is the same action, however often it is sent")
     ] = None,
 ) -> models.ActionAccepted:
-    """Acknowledge, resolve, silence or label an alert. It shows in `/alerts` a moment later."""
+    """Acknowledge, resolve, silence or label an alert. It shows in `/alerts` a moment later.
+
+    A silence also holds back what the alert's rule raises for the same group; `/silences` lists it and ends it.
+    """
     now = api.now
     if body.until is not None and body.until <= now:
         raise Invalid("until lies in the past", (FieldProblem("until", "must lie in the future"),))
-    await _existing(api, alert_id)
+    row = await _existing(api, alert_id)
     if idempotency_key is None:
         action_id = str(uuid4())
     else:
@@ -67,9 +71,15 @@ async def act(
         label=body.label,
         note=body.note,
         until=None if body.until is None else from_datetime(body.until),
+        matcher=alike(row) if body.action == "silence" else None,
     )
     await api.ports.publisher.publish_action(action)
     return models.ActionAccepted(action_id=action_id)
+
+
+def alike(row: AlertRow) -> AlertMatcher:
+    """The alerts that a silence of this one holds back: those of its rule for its group."""
+    return AlertMatcher(rules=(escape(row.rule_id),), keys=(escape(row.key),) if row.key else ())
 
 
 async def _existing(api: Api, alert_id: str) -> AlertRow:

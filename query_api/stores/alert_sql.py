@@ -15,7 +15,7 @@ from query_api.values import AlertFilter, Position
 _ACTIONS = SQL(
     """coalesce((
         SELECT jsonb_agg(to_jsonb(x) ORDER BY x.acted_at, x.action_id) FROM (
-            SELECT DISTINCT ON (action_id) action_id, acted_at, action, actor, label, note, until
+            SELECT DISTINCT ON (action_id) action_id, acted_at, action, actor, label, note, until, silence_id
             FROM alert_actions WHERE alert_actions.alert_id = alerts.alert_id ORDER BY action_id, acted_at
         ) x
     ), '[]'::jsonb)"""
@@ -34,6 +34,18 @@ _SELECT = SQL(
         {actions} AS done, {receipts} AS receipts
     FROM alerts {where} ORDER BY fired_at DESC, alert_id DESC LIMIT %(limit)s"""
 )
+SILENCES = SQL(
+    """SELECT silence_id, alert_id, matcher, starts_at, until, author, comment FROM (
+        SELECT DISTINCT ON (action_id) action_id AS silence_id, alert_id, matcher,
+            coalesce(starts_at, acted_at) AS starts_at, until, actor AS author, note AS comment
+        FROM alert_actions
+        WHERE action = 'silence' AND until > %(now)s AND NOT EXISTS (
+            SELECT FROM alert_actions AS ended
+            WHERE ended.action = 'unsilence' AND ended.silence_id = alert_actions.action_id)
+        ORDER BY action_id, acted_at
+    ) x ORDER BY until, silence_id"""
+)
+"""Silences that are not over at ``now``."""
 _IS_ACKNOWLEDGED = SQL(
     """EXISTS (SELECT FROM alert_actions WHERE alert_actions.alert_id = alerts.alert_id
         AND alert_actions.action IN ('acknowledge', 'resolve'))"""

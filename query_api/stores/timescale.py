@@ -17,6 +17,7 @@ from query_api.values import (
     EventRow,
     Position,
     ReceiptRow,
+    SilenceRow,
     Stats,
     Totals,
 )
@@ -80,6 +81,11 @@ class TimescaleStore:
         """See `query_api.ports.EventStore.alert`."""
         rows = await self._database.rows(*alert_sql.alert(alert_id))
         return _alert(rows[0]) if rows else None
+
+    async def silences(self, now: datetime) -> list[SilenceRow]:
+        """See `query_api.ports.EventStore.silences`."""
+        rows = await self._database.rows(alert_sql.SILENCES, {"now": now})
+        return [SilenceRow(**row) for row in rows]
 
     async def visits(self, wanted: VisitFilter, after: Position | None, limit: int) -> list[VisitRow]:
         """See `query_api.ports.EventStore.visits`."""

@@ -20,6 +20,7 @@ from query_api.values import (
     ImageLink,
     Position,
     ReceiptRow,
+    SilenceRow,
     Stats,
     TextQuery,
     Totals,
@@ -129,6 +130,25 @@ class MemoryStore(Switch):
             return None
         receipts = sorted((r for r in self._receipts.values() if r.alert_id == alert_id), key=lambda r: r.settled_at)
         return self._alert(found, tuple(map(_receipt_row, receipts)))
+
+    async def silences(self, now: datetime) -> list[SilenceRow]:
+        """See the port."""
+        self.check()
+        ended = {item.silence_id for item in self._actions.values() if item.action == "unsilence"}
+        rows = [
+            SilenceRow(
+                silence_id=item.action_id,
+                alert_id=item.alert_id,
+                matcher=None if item.matcher is None else to_json_record(item.matcher),
+                starts_at=to_datetime(item.acted_at if item.starts_at is None else item.starts_at),
+                until=to_datetime(item.until),
+                author=item.actor,
+                comment=item.note,
+            )
+            for item in self._actions.values()
+            if item.action == "silence" and item.until is not None and item.action_id not in ended
+        ]
+        return sorted((row for row in rows if row.until > now), key=lambda row: (row.until, row.silence_id))
 
     async def visits(self, wanted: VisitFilter, after: Position | None, limit: int) -> list[VisitRow]:
         """See the port."""
@@ -349,6 +369,7 @@ def _action_row(item: AlertAction) -> ActionRow:
         label=item.label,
         note=item.note,
         until=None if item.until is None else to_datetime(item.until),
+        silence_id=item.silence_id,
     )
 
 

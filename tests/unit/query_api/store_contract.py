@@ -10,7 +10,7 @@ from query_api.plates import PlateQuery
 from query_api.ports import EventStore
 from query_api.values import AlertFilter, AlertRow, EventFilter, EventRow, Position
 from schemas.clock import MICROS_PER_S, to_datetime
-from schemas.events import Location, Resolved, Vehicle
+from schemas.events import AlertMatcher, Location, Resolved, Vehicle
 from tests.unit.query_api import samples
 from tests.unit.query_api.contracts import HOSTILE, Seed
 
@@ -263,6 +263,29 @@ class EventStoreContract:
         assert row is not None
         assert [item.action_id for item in row.done] == [silence.action_id, acknowledgement.action_id]
         assert row.done[0].until == to_datetime(until)
+
+    async def test_silences(self, store: EventStore, seed: Seed) -> None:
+        """Those that are not over and that nobody has ended, the first to end first; a repeated one counts once."""
+        now = datetime.now(UTC)
+        first, second, over, ended = (samples.fresh("silence") for _ in range(4))
+        matcher = AlertMatcher(cameras=("gate-*",), severities=("low",))
+        later = {"until": samples.ago(-7200), "starts_at": samples.ago(-3600), "matcher": matcher, "note": "works"}
+        await seed(
+            samples.action(second, "silence", action_id=second, **later),
+            samples.action(second, "silence", action_id=second, **later),
+            samples.action("alert-1", "silence", action_id=first, until=samples.ago(-1800), acted_at=samples.ago(9)),
+            samples.action(over, "silence", action_id=over, until=samples.ago(5), matcher=matcher),
+            samples.action(ended, "silence", action_id=ended, until=samples.ago(-1800), matcher=matcher),
+            samples.action(ended, "unsilence", silence_id=ended),
+        )
+        rows = {row.silence_id: row for row in await store.silences(now)}
+        assert {over, ended}.isdisjoint(rows)
+        assert [name for name in rows if name in (first, second)] == [first, second]
+        assert (rows[first].alert_id, rows[first].matcher) == ("alert-1", None)
+        assert rows[first].starts_at < now
+        assert (rows[second].matcher or {})["cameras"] == ["gate-*"]
+        assert (rows[second].author, rows[second].comment) == ("m.visser", "works")
+        assert rows[second].starts_at > now
 
     async def test_receipts_with_the_single_alert(self, store: EventStore, seed: Seed) -> None:
         """A single alert has the receipts of its notifications and its proof; a list has no receipts."""
