@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from alert_rules.conditions.boolean import AllOf, AnyOf
 from alert_rules.correlations.alert import LIKELIHOOD, MATCHED_PLATE
-from alert_rules.correlations.event import Plain, Seen, plain_sighting
+from alert_rules.correlations.event import Seen, sighting_text
 from alert_rules.correlations.plan import Part, Plan
 from alert_rules.facts import Facts
 from alert_rules.rule import Rule
@@ -41,7 +41,7 @@ class Admission:
         if sighting.merged_into is not None:
             return
         facts = Facts(sighting, self._watchlists)
-        plain: dict[str, Plain] | None = None
+        text: str | None = None
         for candidate in self._index.candidates(facts):
             part = self._plan.part(candidate.id, 0)
             assert part is not None
@@ -52,10 +52,10 @@ class Admission:
             tags = rule.correlation.tags(facts)
             if rule.correlation.only_tagged and not tags:
                 continue
-            if plain is None:
-                plain = plain_sighting(sighting)
+            if text is None:
+                text = sighting_text(sighting)
             notes = _notes(rule, facts) if rule.id in self._plan.naming else {}
-            event = Seen.of(sighting, plain, tags, notes)
+            event = Seen.of(sighting, text, tags, notes)
             for group in self._plan.groups(rule, facts):
                 yield Admitted(part, group, event)
 

@@ -28,9 +28,11 @@ from alert_rules.correlations.store import (
     admitted_key,
     between,
     due_key,
+    parted,
     slot_of,
     state_key,
     time_of,
+    waiting_row,
 )
 from alert_rules.correlations.watermarks import PartitionTime
 from alert_rules.watchlists import Watchlists
@@ -190,7 +192,7 @@ class Correlator:
         key = due_key(event.at_us, slot, event.event_id)
         waiting = work.get(key)
         if waiting is None or waiting["e"]["rev"] <= event.sighting.revision:
-            work.put(key, {"r": part.rule.id, "n": part.number, "g": group, "e": event.encode()})
+            work.put_text(key, waiting_row(part.rule.id, part.number, group, event))
 
     def _late(
         self, work: Working, part: Part, group: str, event: Seen, decided_us: int, step: Step, *, known: bool
@@ -236,13 +238,17 @@ class Correlator:
             if work.get(state_key(part.slot(group))) is None:
                 self._keep(work, part, group, None, groups.seeded_group(part, group, now_us))
 
-    def _pass_time(self, work: Working, rows: list[tuple[bytes, dict[str, object]]], until_us: int, step: Step) -> None:
+    def _pass_time(self, work: Working, rows: list[tuple[bytes, str]], until_us: int, step: Step) -> None:
         touched: dict[bytes, tuple[dict[str, object], list[Seen]]] = {}
-        for key, row in rows:
+        parsed: dict[str, Seen] = {}  # the rows of one sighting, for many rules, are mostly one text
+        for key, value in rows:
             work.delete(key)
+            row, text = parted(value)
             _, events = touched.setdefault(slot_of(key), (row, []))
-            if "e" in row:
-                events.append(Seen.decode(row["e"]))
+            if text is not None:
+                if text not in parsed:
+                    parsed[text] = Seen.parse(text)
+                events.append(parsed[text])
         work.prefetch(state_key(slot) for slot in touched)
         for slot, (row, events) in touched.items():
             group = str(row["g"])
@@ -268,7 +274,7 @@ class Correlator:
             return
         timer = wake if wake < FOREVER_US else None
         if timer is not None:
-            work.put(due_key(timer, slot), {"r": part.rule.id, "n": part.number, "g": group})
+            work.put_text(due_key(timer, slot), waiting_row(part.rule.id, part.number, group))
         work.put(state_key(slot), {"t": timer, "v": groups.dump(part, after)})
 
     def _give(self, part: Part, outcome: Outcome, step: Step) -> None:
@@ -306,9 +312,7 @@ def _forget(work: Working, after_us: int | None, until_us: int) -> int:
     return until_us if len(rows) < FORGET_AT_ONCE else time_of(rows[-1][0]) - 1
 
 
-def _due(
-    work: Working, after_us: int | None, watermark_us: int
-) -> Iterator[tuple[int, list[tuple[bytes, dict[str, object]]]]]:
+def _due(work: Working, after_us: int | None, watermark_us: int) -> Iterator[tuple[int, list[tuple[bytes, str]]]]:
     """What is due, in steps of time of `MAX_DUE` rows at most."""
     while True:
         rows = work.scan(*between(DUE, after_us, watermark_us), MAX_DUE)

@@ -4,6 +4,7 @@ What is unknown or as it mostly is takes no room. Left out: models of the agent,
 all but the likeliest.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ Plain = Any
 """Lists, dicts, texts, numbers, flags and None: what JSON can hold."""
 MAX_EXTRA_CHARS = 200
 _ALTERNATIVES = 3
+to_text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+from_text = json.JSONDecoder().decode
 
 
 class Mention(NamedTuple):
@@ -41,11 +44,12 @@ class Seen:
     notes: Mapping[str, str] = field(default_factory=dict)
     gone: bool = False
     _plain: Plain = field(default=None, compare=False, repr=False)
+    _text: str | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, sighting: Sighting, plain: Plain, tags: tuple[int, ...], notes: Mapping[str, str]) -> "Seen":
-        """An event whose sighting is at hand in plain values (`plain_sighting`): many rules count the same one."""
-        return cls(sighting, tags, notes, False, _with(plain, tags, notes, False))
+    def of(cls, sighting: Sighting, text: str, tags: tuple[int, ...], notes: Mapping[str, str]) -> "Seen":
+        """An event whose sighting is at hand as text (`sighting_text`): many rules count the same one."""
+        return cls(sighting, tags, notes, False, None, _text_with(text, tags, notes))
 
     @property
     def at_us(self) -> int:
@@ -73,6 +77,15 @@ class Seen:
             return self._plain
         return _with(plain_sighting(self.sighting), self.tags, self.notes, self.gone)
 
+    def text(self) -> str:
+        """`encode` as JSON."""
+        return self._text if self._text is not None else to_text(self.encode())
+
+    @classmethod
+    def parse(cls, text: str) -> "Seen":
+        """From JSON."""
+        return cls.decode(from_text(text))
+
     @classmethod
     def decode(cls, body: Plain) -> "Seen":
         """From plain values."""
@@ -88,6 +101,17 @@ def _with(plain: Plain, tags: tuple[int, ...], notes: Mapping[str, str], gone: b
     if gone:
         body["gone"] = True
     return body
+
+
+def _text_with(text: str, tags: tuple[int, ...], notes: Mapping[str, str]) -> str:
+    """A sighting's text with what one rule says of it, as `_with` would have it."""
+    more = _with({}, tags, notes, False)
+    return f"{text[:-1]},{to_text(more)[1:]}" if more else text
+
+
+def sighting_text(seen: Sighting) -> str:
+    """`plain_sighting` as JSON."""
+    return to_text(plain_sighting(seen))
 
 
 def plain_sighting(seen: Sighting) -> dict[str, Plain]:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from alert_rules.correlations.event import Seen
+from alert_rules.correlations.event import Seen, to_text
 from schemas.errors import SchemaError
 
 
@@ -25,8 +25,8 @@ class Rekeyed:
 
     def encode(self) -> bytes:
         """As JSON."""
-        body = [self.rule_id, self.number, self.meaning, self.group, self.event.encode()]
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        head = to_text([self.rule_id, self.number, self.meaning, self.group])
+        return f"{head[:-1]},{self.event.text()}]".encode()
 
     @classmethod
     def decode(cls, value: bytes) -> "Rekeyed":

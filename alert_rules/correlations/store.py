@@ -10,19 +10,16 @@ Rows, by the first byte of the key (times are sortable, so that the oldest come 
 - ``s`` slot: the state of a group (`alert_rules.correlations.group`).
 """
 
-import json
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-from alert_rules.correlations.event import Plain
+from alert_rules.correlations.event import Plain, Seen, from_text, to_text
 from alert_rules.correlations.watermarks import PartitionTime
 
 WATERMARKS, ADMITTED, DUE, STATE = b"w", b"a", b"d", b"s"
 _SHIFT = 1 << 63
 _SLOT_BYTES = 16
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
-_DECODER = json.JSONDecoder()
 
 
 class OrderedStore(Protocol):
@@ -62,18 +59,29 @@ class Working:
         else:
             self.prefetch((key,))
             value = self._read[key]
-        return None if value is None else _DECODER.decode(value.decode())
+        return None if value is None else from_text(value.decode())
+
+    def get_text(self, key: bytes) -> str | None:
+        """A row's value as it stands."""
+        if key not in self.changes:
+            self.prefetch((key,))
+        value = self.changes[key] if key in self.changes else self._read[key]
+        return None if value is None else value.decode()
+
+    def put_text(self, key: bytes, value: str) -> None:
+        """Change a row to a value in JSON."""
+        self.changes[key] = value.encode()
 
     def put(self, key: bytes, value: Plain) -> None:
         """Change a row."""
-        self.changes[key] = _ENCODER.encode(value).encode()
+        self.changes[key] = to_text(value).encode()
 
     def delete(self, key: bytes) -> None:
         """Remove a row."""
         self.changes[key] = None
 
-    def scan(self, start: bytes, stop: bytes, limit: int) -> list[tuple[bytes, Any]]:
-        """The first rows of a range, in order, changes included."""
+    def scan(self, start: bytes, stop: bytes, limit: int) -> list[tuple[bytes, str]]:
+        """The first rows of a range, in order, changes included; values as they stand."""
         changed = sorted(key for key in self.changes if start <= key < stop)
         rows: dict[bytes, bytes] = {}
         for key, value in self._store.scan(start, stop):
@@ -86,7 +94,7 @@ class Working:
             value_or_none = self.changes[key]
             if value_or_none is not None and (last is None or key <= last):
                 rows[key] = value_or_none
-        return [(key, _DECODER.decode(rows[key].decode())) for key in sorted(rows)[:limit]]
+        return [(key, rows[key].decode()) for key in sorted(rows)[:limit]]
 
 
 class MemoryStore:
@@ -132,6 +140,22 @@ def due_key(at_us: int, slot: bytes, event_id: str | None = None) -> bytes:
     """Row of a waiting event; without an event id that of a timer, which comes after the events of its instant."""
     tail = b"\x01" if event_id is None else b"\x00" + event_id.encode()
     return DUE + sortable(at_us) + slot + tail
+
+
+_EVENT = ',"e":'
+"""Where the event begins in a `waiting_row`; within a text of JSON the quotes would be escaped."""
+
+
+def waiting_row(rule_id: str, number: int, group: str, event: Seen | None = None) -> str:
+    """Value of a due row: whose it is, and the event that waits; None for a timer."""
+    head = to_text({"r": rule_id, "n": number, "g": group})
+    return head if event is None else f"{head[:-1]}{_EVENT}{event.text()}}}"
+
+
+def parted(row: str) -> tuple[Plain, str | None]:
+    """Whose a due row is, and the event's text; events of one sighting often are the same text."""
+    head, found, event = row.partition(_EVENT)
+    return from_text(head + "}" if found else row), event[:-1] if found else None
 
 
 def state_key(slot: bytes) -> bytes:

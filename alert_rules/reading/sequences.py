@@ -12,6 +12,7 @@ from alert_rules.correlations.sequence import (
     FOLLOWED_BY,
     MAX_STEPS,
     MAX_TIMES,
+    NEXT,
     PAST_LAST,
     SKIPS,
     Sequence,
@@ -66,7 +67,9 @@ def read_sequence(given: Parameters) -> Made:
     if len(steps) == 1 and steps[0].least == 1 and not forbidden:
         raise RuleProblem(node.place, "one step alone is no sequence")
     operator = Sequence(tuple(steps), given.timespan_us(), after_match, tuple(forbidden))
-    return Made((operator,), tuple(conditions))
+    # only where the very next event counts does it matter that others came
+    only_tagged = all(step.contiguity != NEXT for step in steps)
+    return Made((operator,), tuple(conditions), only_tagged=only_tagged)
 
 
 def _step(body: Mapping, name: str, tag: int, forbidden: tuple[int, ...], *, first: bool) -> Step:
