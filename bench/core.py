@@ -3,7 +3,8 @@
 Measured on made-up traffic (`bench.traffic`), in one process and thread: decoding and encoding alone, admission to
 passes alone, then each agent as the worker runs it (`handle` on runs: decode, decide, encode, hand over), and the path
 of all three with 100 rules. What the transport and Kafka's clients cost comes on top. Times are CPU times of the
-process, so that other work on the machine counts less; medians of five rounds.
+process, so that other work on the machine counts less; medians of five rounds. Reference cycles are looked for as in
+the worker.
 
     python -m bench.core [--quick] [--against bench/results/core-before.json] [--out bench/results/core.json]
 """
@@ -40,6 +41,7 @@ from schemas.registry import MemoryRegistry
 from schemas.topics import DETECTED, ROUTED, SIGHTINGS
 from streams.guard import DeadLetterGuard
 from streams.run import Output
+from streams.worker import calm_collector
 from tables.passes import CameraPasses
 
 ROUNDS = 5
@@ -159,6 +161,7 @@ def measure(scene: Scene, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         write_rules(Path(folder))
         bench = Bench(scene, Path(folder))
+        calm_collector()
         results = [bench.run() for _ in range(rounds)]
     us = {name: round(statistics.median(one[name] for one, _ in results), 1) for name in results[0][0]}
     return {"us_per_detection": us, **results[0][1]}
