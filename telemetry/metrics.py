@@ -57,6 +57,11 @@ NOTIFY_SECONDS = Histogram(
     ["channel"],
     buckets=_LATENCY_S,
 )
+NOTIFY_RETRIES = Counter("alpr_notify_retries_total", "Tries of notifications that failed for now", ["channel"])
+NOTIFY_RATE_LIMITED = Counter(
+    "alpr_notify_rate_limited_total", "Notifications that waited for a rate limit", ["channel"]
+)
+NOTIFY_CIRCUITS_OPEN = Gauge("alpr_notify_circuits_open", "Receivers that do not answer now", ["channel"])
 SIGHTING_TO_DELIVERY_SECONDS = Histogram(
     "alpr_sighting_to_delivery_seconds",
     "From the alert's record in Kafka to its delivery",

@@ -296,6 +296,10 @@ class Desk:
     ) -> list[_Case]:
         """What becomes of an alert as far as people are concerned."""
         alert = told.alert
+        if alert.is_historical:  # it tells nobody, mutes nobody, joins no group and no digest
+            for receipt in planned.receipts:
+                self._add_receipt(receipt, books, once=True)
+            return []
         next_stage = self._life.next_stage(alert, came.stage)
         held_back = self._life.muted_by(rows, alert) if came.stage == desk_mail.MUTING else None
         if held_back is None and next_stage is not None:

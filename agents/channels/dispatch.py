@@ -1,7 +1,9 @@
 """Delivery with patience: concurrent, bounded per channel and destination, backed off while a destination is down.
 
 A destination that does not answer is tried by one notification at a time at growing intervals (a circuit breaker with
-half-open probes; M. Nygard, "Release It!", 2007); the others for it wait. Other destinations notice nothing.
+half-open probes; M. Nygard, "Release It!", 2007); the others for it wait. Other destinations notice nothing. A
+recipient that takes nothing for now is left alone in the same way; rate limits (`agents.channels.rate_limits`) pace the
+rest.
 """
 
 import asyncio
@@ -13,11 +15,13 @@ from random import random
 from time import monotonic
 
 from agents.channels.port import Channel, Notification, RecipientUnavailable, Refused
+from agents.channels.rate_limits import RateLimits
 from agents.channels.settings import NotifySettings
 from agents.decisions.notification import DELIVERED, FAILED, REFUSED, Settled
 from schemas.clock import MICROS_PER_S, Micros, now_us
 from schemas.errors import AlprError, SinkRejected, SinkUnavailable
 from streams.retry import Backoff
+from telemetry import metrics
 from telemetry.log import get_logger
 
 REMEMBERED = 10_000
@@ -54,6 +58,7 @@ class Delivery:
 class _Destination:
     """A server and how it has been doing."""
 
+    channel: str
     slots: asyncio.Semaphore
     failures: int = 0
     next_try_s: float = 0.0  # monotonic, while it is down
@@ -61,6 +66,7 @@ class _Destination:
     slow: bool = False  # somebody waits longer than a turn for it, now
     usual_s: float = 0.0  # moving average of the time that it takes to answer
     queue: "OrderedDict[Delivery, None]" = field(default_factory=OrderedDict)  # who is not settled; the head probes
+    paced: int = 0  # how many wait for a rate limit, and are not in the queue yet
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -88,12 +94,16 @@ class _Destination:
 
     def failed(self, pause_s: float) -> None:
         """It did not answer: nobody tries before the pause is over, then one."""
+        if not self.failures:
+            metrics.NOTIFY_CIRCUITS_OPEN.labels(self.channel).inc()
         self.failures += 1
         self.next_try_s = monotonic() + pause_s
         self._announce()
 
     def answered(self, after_s: float) -> None:
         """It did, be it with a refusal: everybody may try."""
+        if self.failures:
+            metrics.NOTIFY_CIRCUITS_OPEN.labels(self.channel).dec()
         self.failures = 0
         self.slow = False
         self.usual_s += (after_s - self.usual_s) * _NEWEST
@@ -139,6 +149,8 @@ class Dispatcher:
         self._backoff = Backoff(settings.backoff_first_s, settings.backoff_max_s)
         self._slots = {name: asyncio.Semaphore(settings.concurrency) for name in channels}
         self._destinations: dict[tuple[str, str], _Destination] = {}
+        self._limits = RateLimits(settings.recipient_rates_per_minute, settings.channel_rates_per_minute)
+        self._recipients: OrderedDict[tuple[str, str], float] = OrderedDict()  # when to try again, monotonic
         self._deliveries: dict[str, Delivery] = {}
         self._delivered: OrderedDict[str, Delivery] = OrderedDict()
 
@@ -192,8 +204,10 @@ class Dispatcher:
 
     async def _settle(self, delivery: Delivery) -> Settled:
         destination = self._destination(delivery.notification)
-        if len(destination.queue) >= self._settings.destination_waiting:
+        if len(destination.queue) + destination.paced >= self._settings.destination_waiting:
             return self._failed(delivery, SinkUnavailable("too many notifications wait for this receiver"))
+        if not await self._pace(delivery, destination):
+            return self._gave_up(delivery, SinkUnavailable("the rate limit leaves no room for it in time"))
         destination.queue[delivery] = None
         error: AlprError = SinkUnavailable("the receiver did not answer others")
         try:
@@ -208,6 +222,14 @@ class Dispatcher:
                         wait_s = destination.pause_s if probes else left_s
                         await asyncio.wait_for(destination.changed.wait(), wait_s)
                     continue
+                left_alone_s = self._left_alone_s(delivery.notification)
+                if left_alone_s:
+                    if left_alone_s > left_s:
+                        return self._gave_up(delivery, error)
+                    delivery.parked.set()
+                    destination.requeue(delivery)  # somebody else may probe meanwhile
+                    await asyncio.sleep(left_alone_s)
+                    continue
                 if destination.slow or destination.usual_s > self._settings.turn_s:
                     delivery.parked.set()
                 async with destination.slots, self._slots[delivery.notification.channel]:
@@ -220,11 +242,31 @@ class Dispatcher:
                         destination.requeue(delivery)
                 if delivery.attempts >= self._settings.attempts:
                     return self._gave_up(delivery, error)
-                if isinstance(error, RecipientUnavailable):
-                    delivery.parked.set()
-                    await asyncio.sleep(min(self._pause_s(delivery.attempts, error), max(0.0, left_s)))
         finally:
             destination.leave(delivery)
+
+    async def _pace(self, delivery: Delivery, destination: _Destination) -> bool:
+        """Wait for the rate limits; once for a notification, however often it is tried. False: it takes too long."""
+        notification = delivery.notification
+        if not self._limits.has_room(notification):
+            metrics.NOTIFY_RATE_LIMITED.labels(notification.channel).inc()
+            log.info("notification waits for its rate limit", **_names(notification))
+            delivery.parked.set()
+        destination.paced += 1
+        try:
+            return await self._limits.take(notification, (delivery.deadline - self._clock()) / MICROS_PER_S)
+        finally:
+            destination.paced -= 1
+
+    def _left_alone_s(self, notification: Notification) -> float:
+        """Seconds for which its recipient is to be left alone."""
+        until_s = self._recipients.get((notification.channel, notification.address.identity), 0.0)
+        return max(0.0, until_s - monotonic())
+
+    def _leave_alone(self, notification: Notification, pause_s: float) -> None:
+        self._recipients[notification.channel, notification.address.identity] = monotonic() + pause_s
+        while len(self._recipients) > REMEMBERED:
+            self._recipients.popitem(last=False)
 
     async def _attempt(self, delivery: Delivery, destination: _Destination) -> Settled:
         """One try. Its outcome is also the destination's."""
@@ -236,8 +278,10 @@ class Dispatcher:
         try:
             detail = await self.channels[notification.channel].send(notification)
         except SinkUnavailable as error:
+            metrics.NOTIFY_RETRIES.labels(notification.channel).inc()
             if isinstance(error, RecipientUnavailable):
                 destination.answered(monotonic() - started_s)
+                self._leave_alone(notification, self._pause_s(delivery.attempts, error))
             elif probe or not destination.failures:  # tries that began before it was known to be down count once
                 destination.failed(self._pause_s(destination.failures + 1, error))
             log.warning(
@@ -287,7 +331,7 @@ class Dispatcher:
         key = (notification.channel, notification.address.destination)
         found = self._destinations.get(key)
         if found is None:
-            found = _Destination(asyncio.Semaphore(self._settings.destination_concurrency))
+            found = _Destination(notification.channel, asyncio.Semaphore(self._settings.destination_concurrency))
             self._destinations[key] = found
         return found
 

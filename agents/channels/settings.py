@@ -40,6 +40,14 @@ class NotifySettings(BaseSettings):
     destination_waiting: int = Field(
         1000, ge=1, description="Notifications that may wait for one destination; more become dead letters at once"
     )
+    recipient_rates_per_minute: dict[str, float] = Field(
+        {"email": 60, "slack": 60, "sms": 20, "apprise": 60},
+        description="Most notifications a minute for one recipient, by channel (JSON); beyond it they wait. A channel "
+        "that is missing has no limit",
+    )
+    channel_rates_per_minute: dict[str, float] = Field(
+        {}, description="The same for all recipients of a channel together"
+    )
     remember_s: float = Field(
         7 * DAY_S, gt=0, description="Seconds after its capture for which a delivered alert is not delivered again"
     )
@@ -77,6 +85,13 @@ class NotifySettings(BaseSettings):
     gate_topic: str = Field(
         "alpr/gates/{{ alert.camera_id }}/command", description="MQTT topic of gate actions that name none (template)"
     )
+
+    @field_validator("recipient_rates_per_minute", "channel_rates_per_minute")
+    @classmethod
+    def _positive(cls, rates: dict[str, float]) -> dict[str, float]:
+        if not all(0 < rate <= 1e6 for rate in rates.values()):
+            raise ValueError("a rate must be more than 0; leave a channel without a limit out")
+        return rates
 
     @field_validator("time_zone")
     @classmethod

@@ -141,8 +141,21 @@ def overview() -> dashboard.Dashboard:
             lines(
                 "Notifications by outcome",
                 {"{{channel}} {{outcome}}": f"sum by (channel, outcome) (rate(alpr_notifications_total{RATE}))"},
-                "Delivered, failed, and what was held back (stale, silenced, rate limit).",
+                "Delivered, failed, and what was held back (stale, silenced, refused by a gate).",
                 unit="cps",
+                width=6,
+            )
+        )
+        .with_panel(
+            lines(
+                "Notifications that wait",
+                {
+                    "{{channel}} retries": f"sum by (channel) (rate(alpr_notify_retries_total{RATE}))",
+                    "{{channel}} rate limited": f"sum by (channel) (rate(alpr_notify_rate_limited_total{RATE}))",
+                    "{{channel}} receivers down": "sum by (channel) (alpr_notify_circuits_open)",
+                },
+                "Tries that failed for now, what waits for its rate limit, and how many receivers do not answer.",
+                width=6,
             )
         )
         .with_panel(
