@@ -4,7 +4,7 @@ from typing import Any
 
 from alert_rules.correlations.bound import TESTS
 from alert_rules.correlations.sequence import CONTIGUITY, MAX_STEPS, MAX_TIMES, SKIPS
-from alert_rules.reading.correlation_types import TYPES
+from alert_rules.reading.correlation_types import MAX_OCCASIONS, TYPES
 from alert_rules.reading.sequences import STEP_KEYS
 
 Schema = dict[str, Any]
@@ -52,6 +52,8 @@ def correlation_schema(condition: Schema, field: Schema, duration: Schema, texts
         "learn": duration,
         "pause": duration,
         "together": duration,
+        "occasions": {"type": "integer", "minimum": 1, "maximum": MAX_OCCASIONS},
+        "apart": duration,
         "clock_skew": duration,
         "direction": {"enum": ["up", "down", "both"]},
         "aggregate": {"type": "string"},

@@ -1,13 +1,17 @@
-"""convoy: two plates that are seen together at several cameras.
+"""convoy: two plates that are seen together at several cameras, and where asked on several occasions.
 
 Two operators. `Company` has the events of a camera and finds who passes it shortly after whom; each such pair goes on
 under its own key. `Convoy` has the meetings of a pair and counts the cameras.
+
+In traffic strangers keep together as long as their ways are the same. They seldom meet again another time: `occasions`
+asks for meetings with a pause of at least `apart_us` between them.
 
 A busy camera would make pairs without end: of those who passed within the time, only the latest `MAX_COMPANY` count.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from alert_rules.correlations.bound import span
 from alert_rules.correlations.event import Mention, Plain, Seen, plate_of
@@ -15,6 +19,8 @@ from alert_rules.correlations.operator import Emit, Firing, Lost, Result, Timele
 from schemas.events import ConditionProof
 
 MAX_COMPANY = 12
+MAX_MEETINGS = 64
+"""Meetings of a pair that are remembered: the latest."""
 OTHER_PLATE, IDS = "other_plate", "ids"
 """Notes of a meeting: the plate that passed first, and the event ids of both."""
 
@@ -92,10 +98,17 @@ Meetings = tuple[tuple[str, int, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Convoy(Timeless):
-    """Fires when a pair has met at so many different cameras within the time span. The meetings are used up then."""
+    """Fires when a pair has met at so many different cameras within the time span. The meetings are used up then.
+
+    Attributes:
+        occasions: on which they must have met.
+        apart_us: time without a meeting that makes another occasion.
+    """
 
     cameras: int
     within_us: int
+    occasions: int = 1
+    apart_us: int = 0
 
     def start(self) -> Meetings:
         """None."""
@@ -104,21 +117,30 @@ class Convoy(Timeless):
     def on_event(self, state: Meetings, event: Seen) -> tuple[Meetings, Iterable[Result]]:
         """Count the camera."""
         camera = event.sighting.camera_id
-        kept = [each for each in state if each[0] != camera and event.at_us - each[1] <= self.within_us]
-        meetings = (*kept, (camera, event.at_us, event.notes[IDS]))
-        if len(meetings) < self.cameras:
+        kept = [each for each in state if event.at_us - each[1] <= self.within_us and not self._again(each, event)]
+        meetings = (*kept, (camera, event.at_us, event.notes[IDS]))[-MAX_MEETINGS:]
+        cameras = dict.fromkeys(name for name, _, _ in meetings)
+        if len(cameras) < self.cameras or self._occasions(meetings) < self.occasions:
             return meetings, ()
         plates = sorted((plate_of(event.sighting) or "", event.notes[OTHER_PLATE]))
-        names = ", ".join(name for name, _, _ in meetings[:10])
+        names = ", ".join(list(cameras)[:10])
         took = span(event.at_us - meetings[0][1])
         mentions = tuple(Mention(at, each) for _, at, ids in meetings for each in ids.split(" "))
         proof = ConditionProof("convoy", "together at", self.describe(), f"{' and '.join(plates)} at {names} in {took}")
         values = {
-            "cameras": names, "plates": " and ".join(plates), "count": len(meetings), "duration": took,
+            "cameras": names, "plates": " and ".join(plates), "count": len(cameras), "duration": took,
             "first_at": meetings[0][1], "other_plate": event.notes[OTHER_PLATE],
         }  # fmt: skip
         firing = Firing(event.at_us, event.event_id, event, shorten(mentions), (proof,), values, count=len(mentions))
         return (), (firing,)
+
+    def _again(self, meeting: tuple[str, int, str], event: Seen) -> bool:
+        """Whether an event repeats a meeting: at its camera, and on its occasion where these count."""
+        camera, at_us, _ = meeting
+        return camera == event.sighting.camera_id and (self.occasions == 1 or event.at_us - at_us < self.apart_us)
+
+    def _occasions(self, meetings: Meetings) -> int:
+        return 1 + sum(after[1] - before[1] >= self.apart_us for before, after in pairwise(meetings))
 
     def keep_until_us(self, state: Meetings) -> int | None:
         """Until the last meeting has left the window."""
@@ -138,8 +160,10 @@ class Convoy(Timeless):
 
     def describe(self) -> str:
         """Such as ``3 cameras within 2h``."""
-        return f"{self.cameras} cameras within {span(self.within_us)}"
+        occasions = f" on {self.occasions} occasions" if self.occasions > 1 else ""
+        return f"{self.cameras} cameras{occasions} within {span(self.within_us)}"
 
     def canonical(self) -> Plain:
         """All of it."""
-        return ["convoy", self.cameras, self.within_us]
+        occasions = [self.occasions, self.apart_us] if self.occasions > 1 else []
+        return ["convoy", self.cameras, self.within_us, *occasions]

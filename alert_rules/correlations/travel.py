@@ -27,7 +27,7 @@ from math import asin, cos, radians, sin, sqrt
 from alert_rules.correlations.bound import span
 from alert_rules.correlations.event import Mention, Plain, Seen
 from alert_rules.correlations.one_vehicle import contradiction
-from alert_rules.correlations.operator import Firing, Result, Timeless
+from alert_rules.correlations.operator import Firing, Result, Timeless, shorten
 from alert_rules.correlations.plate_pass import LOOKS, PlatePass
 from schemas.clock import MICROS_PER_S
 from schemas.events import ConditionProof
@@ -96,9 +96,11 @@ class Travel(Timeless):
         if score < self.probability or score <= contradiction(right[:-1], pairs[:-1]):
             return None
         at = max(range(len(before)), key=lambda place: (now.pairs[place], place))
-        return self._firing(before[at], right[at] * right[-1], score, now, event)
+        return self._firing(passes, at, right[at] * right[-1], score, event)
 
-    def _firing(self, other: PlatePass, both_right: float, score: float, now: PlatePass, event: Seen) -> Firing:
+    def _firing(self, passes: Passes, at: int, both_right: float, score: float, event: Seen) -> Firing:
+        """The proof names all passes that were compared, and what speaks most of the last one and an earlier one."""
+        other, now = passes[at], passes[-1]
         had_us = self._had_us(other, now)
         distance_km = _distance_km(other, now)
         needed_us = self._needed_us(other, now)
@@ -122,9 +124,9 @@ class Travel(Timeless):
             "duration": span(now.at_us - other.at_us),
             "other_camera": other.camera_id,
             "first_at": other.at_us,
-            "count": 2,
+            "count": len(passes),
         }
-        mentions = (Mention(other.at_us, other.event_id), event.mention)
+        mentions = shorten([Mention(each.at_us, each.event_id) for each in passes])
         return Firing(event.at_us, event.event_id, event, mentions, tuple(proofs), values)
 
     def _contradicts(self, before: PlatePass, now: PlatePass) -> float:

@@ -29,6 +29,7 @@ from alert_rules.reading.schedules import read_schedule
 MAX_EXPECTED = 1_000
 MAX_CONDITIONS = 16
 MAX_CAMERAS = 100
+MAX_OCCASIONS = 20
 
 
 def _event_count(given: Parameters) -> Made:
@@ -154,7 +155,9 @@ def _loitering(given: Parameters) -> Made:
 
 def _convoy(given: Parameters) -> Made:
     cameras = given.at_least(MAX_CAMERAS)
-    return Made((Company(given.span_us("together", 30.0)), Convoy(cameras, given.timespan_us())))
+    occasions = given.count("occasions", 1, 1, MAX_OCCASIONS)
+    convoy = Convoy(cameras, given.timespan_us(), occasions, given.span_us("apart", 1200.0))
+    return Made((Company(given.span_us("together", 30.0)), convoy))
 
 
 def _occupancy(given: Parameters) -> Made:
@@ -199,7 +202,8 @@ TYPES: dict[str, TypeReader] = {
         travels.read_travel, travels.KEYS, (), "As impossible_travel, and contradictions of make, type and colour"
     ),
     "convoy": TypeReader(
-        _convoy, ("together", "condition"), ("condition",), "Two plates seen together at several cameras",
+        _convoy, ("together", "condition", "occasions", "apart"), ("condition",),
+        "Two plates seen together at several cameras",
         own_groups=True, group="camera_id",
     ),
     "occupancy": TypeReader(

@@ -62,6 +62,31 @@ class Roads:
         chosen = ranked[: self.cameras]
         return {road: CityCamera(f"cam-{n:03}", road, *_middle(road)) for n, road in enumerate(sorted(chosen))}
 
+    def least_s(self) -> dict[tuple[str, str], float]:
+        """Seconds from each camera to each other one on free roads, by the cameras' ids."""
+        times: dict[tuple[str, str], float] = {}
+        for (start, turn), camera in self.camera_at.items():
+            reached = self._reached(turn)
+            for (before, end), other in self.camera_at.items():
+                if other is not camera:
+                    halves = (self.driving_s[start, turn] + self.driving_s[before, end]) / 2
+                    times[camera.camera_id, other.camera_id] = reached[before] + halves
+        return times
+
+    def _reached(self, start: Crossing) -> dict[Crossing, float]:
+        best = {start: 0.0}
+        waiting = [(0.0, start)]
+        while waiting:
+            spent, here = heapq.heappop(waiting)
+            if spent > best[here]:
+                continue
+            for there in _beside(here):
+                time = spent + self.driving_s[here, there]
+                if time < best.get(there, 1e9):
+                    best[there] = time
+                    heapq.heappush(waiting, (time, there))
+        return best
+
     def route(self, start: Crossing, end: Crossing, dice: random.Random) -> list[Road]:
         """The way that one driver takes."""
         opinion = random.Random(dice.random())

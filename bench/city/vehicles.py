@@ -24,7 +24,10 @@ DAY_S = (5 * 3600, 23 * 3600)
 """First departure and last."""
 CLONE_LOOKS_SAME = 0.5
 """Who clones a plate may look for one of a like vehicle."""
+CLONE_TRIPS = 12
+"""A plate is worth cloning where its vehicle is on the road all day, such as a taxi or a van."""
 CONVOY_GAP_S = (2.0, 12.0)
+CONVOY_TRIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +94,18 @@ def populate(size: Size, dice: random.Random) -> Population:
     for plate in here:
         _add(found, plate, _errands(dice, dice.choice((2, 2, 2, 3, 4, 4, 6))), dice)
     for original in dice.sample(found.vehicles, size.clones):
-        # clones that matter drive a lot, as what is cloned does
         replaced = CityVehicle(
-            original.number, original.plate, original.make, original.kind, original.color, _errands(dice, 8)
+            original.number, original.plate, original.make, original.kind, original.color, _errands(dice, CLONE_TRIPS)
         )
         found.vehicles[original.number] = replaced
         like = original if dice.random() < CLONE_LOOKS_SAME else None
-        clone = _add(found, original.plate, _errands(dice, 8), dice, like)
+        clone = _add(found, original.plate, _errands(dice, CLONE_TRIPS), dice, like)
         found.clones[original.plate] = (original.number, clone.number)
     cloned = set(found.clones)
     honest = [vehicle for vehicle in found.vehicles if vehicle.plate not in cloned]
     chosen = dice.sample(honest, 2 * size.convoys)
     for leader, follower in zip(chosen[::2], chosen[1::2], strict=True):
-        together = _errands(dice, 3)
+        together = _errands(dice, CONVOY_TRIPS)
         found.vehicles[leader.number] = _with(leader, together)
         behind = tuple(
             Trip(trip.leaves_s, trip.start, trip.end, dice.uniform(*CONVOY_GAP_S), leader.number) for trip in together
