@@ -1,5 +1,9 @@
 """The life of an alert on real Kafka, registry and mail server: silences, groups, escalation, muting, the digest."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,12 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
 
-from schemas.clock import MICROS_PER_S, now_us
-from schemas.events import Action, Alert, AlertAction, AlertMatcher, RuleRef
-from schemas.topics import ALERT_ACTIONS
-from tests.connected.notify.conftest import Notifier, until
+from schemas.events import Action, Alert, RuleRef
+from tests.connected.notify.conftest import ROOT, Notifier, until
 from tests.unit.agents.notify.alerts import alert
 
 DIGEST_S = 6
@@ -55,11 +56,13 @@ def of_rule(rule: str, to: str, **changes: Any) -> Alert:
     return replace(made, rule=RuleRef(rule, rule.capitalize(), "v1"))
 
 
-def act(notifier: Notifier, action: AlertAction) -> None:
-    """Put an action on its topic."""
-    producer: Producer = notifier.producer
-    producer.produce(ALERT_ACTIONS.name, notifier.codec.encode(ALERT_ACTIONS, action), action.alert_id.encode())
-    assert producer.flush(20) == 0
+def alpr(notifier: Notifier, *words: str) -> str:
+    """What `alpr alerts` prints."""
+    environment = {**os.environ, **notifier.stack.env}
+    command = [sys.executable, "-m", "cli.main", "alerts", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
 
 
 def outcome_of(notifier: Notifier, made: Alert) -> str:
@@ -71,22 +74,23 @@ def outcome_of(notifier: Notifier, made: Alert) -> str:
 
 def test_silence_and_its_end(notifier: Notifier) -> None:
     """Before a silence there is a mail, under it a receipt that names it, after it a mail again."""
-    to, camera, silence_id = address(), f"cam-{uuid4().hex[:6]}", str(uuid4())
+    to, camera = address(), f"cam-{uuid4().hex[:6]}"
     before = of_rule("plain", to, camera_id=camera)
     notifier.put(before)
     assert outcome_of(notifier, before) == "delivered"
-    silence = AlertAction(
-        action_id=silence_id, alert_id=silence_id, action="silence", actor="kim", acted_at=now_us(), note="works",
-        until=now_us() + 600 * MICROS_PER_S, matcher=AlertMatcher(cameras=(camera,)),
-    )  # fmt: skip
-    act(notifier, silence)
+    made = alpr(
+        notifier, "silence", "--camera", camera, "--for", "10m", "--comment", "works", "--actor", "kim", "--json"
+    )
+    silence_id = json.loads(made)["action_id"]
     time.sleep(2)  # it is a topic of its own: what follows closely may be quicker
     under = of_rule("plain", to, camera_id=camera)
     notifier.put(under)
     assert outcome_of(notifier, under) == "silenced"
     [receipt] = notifier.receipts(under)
     assert receipt.detail == f"silence {silence_id} by kim: works"
-    act(notifier, replace(silence, action_id=str(uuid4()), action="unsilence", silence_id=silence_id, matcher=None))
+    listed = json.loads(alpr(notifier, "silences", "--json"))
+    assert [each["state"] for each in listed if each["silence_id"] == silence_id] == ["active"]
+    alpr(notifier, "unsilence", silence_id)
     time.sleep(2)
     after = of_rule("plain", to, camera_id=camera)
     notifier.put(after)
@@ -100,10 +104,7 @@ def test_unacknowledged_alert_escalates(notifier: Notifier) -> None:
     ignored, taken = of_rule("escalating", to, plate_text="IGNORED1"), of_rule("escalating", to, plate_text="TAKEN1")
     notifier.put(ignored, taken)
     until("both mails", lambda: len(notifier.mails(to)) == 2)
-    acknowledged = AlertAction(
-        action_id=str(uuid4()), alert_id=taken.alert_id, action="acknowledge", actor="kim", acted_at=now_us()
-    )
-    act(notifier, acknowledged)
+    alpr(notifier, "ack", taken.alert_id)
     [mail] = until("the boss's mail", lambda: notifier.mails(BOSS))
     assert "IGNORED1" in mail["Subject"]
     assert "Not acknowledged for 3s" in mail["Subject"]
