@@ -11,6 +11,7 @@ from alert_rules.engine import Engine
 from alert_rules.json_schema import schema_text
 from cli.rule_diff import diff
 from cli.rule_explain import explain
+from cli.rule_hunt import hunt
 from cli.rule_inputs import (
     EVENTS,
     FROM,
@@ -110,6 +111,7 @@ def schema(output_path: Path | None) -> None:
 
 
 rules.add_command(explain)
+rules.add_command(hunt)
 rules.add_command(test)
 rules.add_command(diff)
 rules.add_command(mutate)

@@ -249,6 +249,10 @@ class Action:
     params: dict[str, str] = field(default_factory=dict)
 
 
+HISTORICAL = "historical"
+"""Name in an alert's context: it was found by a search of the past. Its value is ``true``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A rule fired.
@@ -278,6 +282,11 @@ class Alert:
     actions: tuple[Action, ...] = ()
     freshness_s: float | None = None
     context: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_historical(self) -> bool:
+        """Whether it was found by a search of the past: it is kept and shown, and tells nobody."""
+        return self.context.get(HISTORICAL) == "true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

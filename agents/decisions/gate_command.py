@@ -102,6 +102,8 @@ def _of_time(alert: Alert, policy: GatePolicy, now: Micros) -> list[str]:
 def _of_revision(alert: Alert) -> list[str]:
     context = alert.context
     reasons = []
+    if alert.is_historical:
+        reasons.append("historical: found by a search of the past")
     if context.get("merged_into"):
         reasons.append("merged: the read is a part of an older pass")
     resolved, observed = context.get("resolved_text"), context.get("plate_normalized_text")

@@ -97,7 +97,10 @@ def plan(
             continue
         for address in addressed:
             notification = notify(alert, action.type, address)
-            if too_old and not isinstance(channels[action.type], AtMostOnce):  # that one refuses it itself
+            if alert.is_historical:  # before any channel is asked: a barrier stays shut, a page is not sent
+                settled = Settled(REFUSED, 0, "historical: found by a search of the past, never sent", now)
+                receipts.setdefault(notification.notification_id, receipt_of(notification, settled))
+            elif too_old and not isinstance(channels[action.type], AtMostOnce):  # that one refuses it itself
                 age_s = (now - alert.captured_at) // MICROS_PER_S
                 settled = Settled(STALE, 0, f"captured {age_s} s ago, not sent", now)
                 receipts.setdefault(notification.notification_id, receipt_of(notification, settled))

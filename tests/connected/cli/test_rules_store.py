@@ -11,10 +11,14 @@ import pytest
 
 from agents.sinks import sql_tables
 from agents.sinks.postgres import PostgresSink
+from cli.kafka_clients import consumer, producer
+from cli.topic_reading import records
 from schemas.clock import MICROS_PER_S, to_iso
-from schemas.events import CharacterAlternative, Sighting
+from schemas.events import Alert, CharacterAlternative, Sighting, WatchlistEntry
 from schemas.identity import fold
 from schemas.records import to_json_record
+from schemas.topics import ALERTS, WATCHLISTS
+from schemas.wiring import codec
 from tests.connected.cli.commands import alpr, forget_endpoints
 from tests.unit.agents.sinks.sightings import NOON, sighting
 
@@ -92,6 +96,44 @@ def test_a_stored_event_is_explained_by_its_id(stored: list[Sighting]) -> None:
     unknown = alpr(*shared, "--event", "nobody")
     assert unknown.exit_code == 1
     assert "the store has no event of that id" in unknown.output
+
+
+def test_what_a_hunt_finds_is_on_the_topic(stored: list[Sighting]) -> None:
+    """A plate is found in the store; published, each find is a historical alert that asks for nothing."""
+    assert alpr("topics", "apply").exit_code == 0
+    span = ("--from", to_iso(stored[0].captured_at), "--to", to_iso(stored[-1].captured_at + 1))
+    shared = ("rules", "hunt", "--watchlists", "lists", "--list", "stolen", *span)
+    shown = alpr(*shared, "--output", "shown.jsonl")
+    published = alpr(*shared, "--publish", "--output", "published.jsonl")
+    assert (shown.exit_code, published.exit_code) == (0, 0), published.output
+    assert Path("shown.jsonl").read_bytes() == Path("published.jsonl").read_bytes()
+    wanted = {json.loads(line)["alert_id"] for line in Path("shown.jsonl").read_text().splitlines()}
+    found = {}
+    for record in records(consumer(tells_end=True), ALERTS):
+        alert: Alert = codec().decode(ALERTS, record.value() or b"")
+        found[alert.alert_id] = alert
+    assert wanted <= found.keys()
+    assert all(found[each].is_historical and not found[each].actions for each in wanted)
+    readable = [event for event in stored if event.merged_into is None and event.plate is not None]
+    assert len(wanted) == sum(event.plate is not None and event.plate.text == "XY9981" for event in readable)
+
+
+def test_an_entry_of_the_topic_is_hunted(stored: list[Sighting]) -> None:
+    """With --topic a list that only alpr.watchlists has is searched for, as the last record of each key has it."""
+    assert alpr("topics", "apply").exit_code == 0
+    name = f"topic-{uuid4().hex[:8]}"
+    writer = producer()
+    for plate, kind in (("AB0123", "1"), ("NONE1", "2"), ("XY9981", "2")):
+        entry = WatchlistEntry(list_id=name, entry_id=kind, plate=plate)
+        writer.produce(WATCHLISTS.name, key=f"{name}|{kind}".encode(), value=codec().encode(WATCHLISTS, entry))
+    writer.produce(WATCHLISTS.name, key=f"{name}|1".encode(), value=None)
+    assert writer.flush(10) == 0
+    span = ("--from", to_iso(stored[0].captured_at), "--to", to_iso(stored[-1].captured_at + 1))
+    result = alpr("rules", "hunt", "--watchlists", "lists", "--list", name, "--topic", *span, "--output", "found.jsonl")
+    assert result.exit_code == 0, result.output
+    found = [json.loads(line) for line in Path("found.jsonl").read_text().splitlines()]
+    assert {alert["context"]["entry_id"] for alert in found} == {"2"}
+    assert {alert["proof"]["matched_plate"] for alert in found} == {"XY9981"}
 
 
 def test_a_store_that_is_away_is_said(stored: list[Sighting], monkeypatch: pytest.MonkeyPatch) -> None:

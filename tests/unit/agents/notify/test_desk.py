@@ -310,6 +310,17 @@ async def test_missing_setting_and_stale(office: Office) -> None:
     assert office.channel.tries["x"] == 0
 
 
+async def test_what_a_search_of_the_past_has_found_tells_nobody(office: Office) -> None:
+    """Fresh or old, a historical alert is never sent, waits for nothing, and its receipt says why."""
+    marked = {"context": {"historical": "true"}}
+    await office.take(to("a@x", **marked), to("b@x", age_s=10_000, alert_id="old", **marked))
+    assert office.outcomes == [("a@x", "refused"), ("b@x", "refused")]
+    assert {receipt.detail for receipt in office.receipts} == {"historical: found by a search of the past, never sent"}
+    assert office.channel.tries["x"] == 0
+    assert (office.waiting.rows, office.letters, office.wakes) == ({}, [], [])
+    assert {output.topic for output in office.outputs} == {NOTIFICATIONS.name}
+
+
 async def test_bad_record_does_not_stop_its_neighbours(office: Office) -> None:
     """Bytes that are no alert become a dead letter; the alerts beside them are delivered."""
     await office.take(b"\x00\x00\x00\x00\x01garbage", to("a@x"), b"", b"nonsense")

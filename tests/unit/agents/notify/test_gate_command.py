@@ -57,6 +57,7 @@ def test_what_opens_is_likely_and_unlike_the_next(
 @pytest.mark.parametrize(
     ("context", "word"),
     [
+        ({"historical": "true"}, "historical"),
         ({"merged_into": "another"}, "merged"),
         ({"resolved_text": "XYZ999"}, "superseded"),
         ({"next_plate_likelihood": "0.9"}, "ambiguous"),
