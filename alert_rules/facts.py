@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from alert_rules.permits import QuotaUse, Verdict, judge
 from alert_rules.plate_reads import PlateReads
+from alert_rules.recent_hits import Lookups
 from alert_rules.watchlists import WatchlistHit, Watchlists
 from schemas.clock import to_datetime
 from schemas.events import Sighting
@@ -42,25 +43,27 @@ class Facts:
     def __init__(self, sighting: Sighting, watchlists: Watchlists) -> None:
         self.sighting = sighting
         self.watchlists = watchlists
-        self._hits: dict[tuple[tuple[str, ...], float | None, bool], WatchlistHit | None] = {}
+        self._lookups: Lookups | None = None
         self.quotas: Quotas = NotCounted()
         self._verdicts: dict[tuple[tuple[str, ...], float | None, float], Verdict] = {}
-        self._reads: PlateReads | None = None
         self._local: dict[str, tuple[int, int, str]] = {}
 
     @property
     def reads(self) -> PlateReads:
         """The plate's texts and evidence."""
-        if self._reads is None:  # made by hand: functools.cached_property takes a lock each time
-            self._reads = PlateReads.of(self.sighting)
-        return self._reads
+        return (self._lookups or self._look_up()).reads
 
     def watchlist_hit(self, list_ids: tuple[str, ...], threshold: float | None, exact: bool) -> WatchlistHit | None:
         """`Watchlists.best_hit`, remembered: many rules ask for the same lists."""
         key = (list_ids, threshold, exact)
-        if key not in self._hits:
-            self._hits[key] = self.watchlists.best_hit(list_ids, self.sighting, self.reads, threshold, exact)
-        return self._hits[key]
+        hits = (self._lookups or self._look_up()).hits
+        if key not in hits:
+            hits[key] = self.watchlists.best_hit(list_ids, self.sighting, self.reads, threshold, exact)
+        return hits[key]
+
+    def _look_up(self) -> Lookups:
+        self._lookups = self.watchlists.recent.of(self.sighting)
+        return self._lookups
 
     def permit(self, list_ids: tuple[str, ...], likelihood: float | None, odds: float) -> Verdict:
         """`alert_rules.permits.judge`, remembered."""

@@ -9,6 +9,7 @@ from alert_rules.length_slips import worth_a_look
 from alert_rules.permit_terms import PERMIT
 from alert_rules.plate_patterns import PlateHit, accept
 from alert_rules.plate_reads import PlateReads
+from alert_rules.recent_hits import RecentHits
 from schemas.clock import to_iso
 from schemas.events import Sighting, WatchlistEntry
 
@@ -33,11 +34,15 @@ class Watchlists:
 
     Args:
         entries: put one by one.
+
+    Attributes:
+        recent: what was looked up since the last change.
     """
 
     def __init__(self, entries: Iterable[WatchlistEntry] = ()) -> None:
         self._own = EntryTable(entries)
         self._filed = EntryTable()
+        self.recent = RecentHits()
 
     def __len__(self) -> int:
         return len(self._own) + len(self._filed) - len(self._own.ids() & self._filed.ids())
@@ -53,6 +58,7 @@ class Watchlists:
 
     def install(self, filed: EntryTable) -> None:
         """Take the entries of the files, all at once, in the place of those before."""
+        self.recent.clear()
         self._filed = filed
 
     def put(self, entry: WatchlistEntry) -> EntryId:
@@ -65,14 +71,16 @@ class Watchlists:
             ValueError: its plate is neither a plate nor a pattern, or the terms of a permit cannot be read; nothing
                 has changed then.
         """
+        self.recent.clear()
         return self._own.put(entry)
 
     def remove(self, list_id: str, entry_id: str) -> None:
         """Take an entry out that was put; nothing happens where there is none."""
-        self._own.remove(id_of(list_id, entry_id))
+        self.withdraw(id_of(list_id, entry_id))
 
     def withdraw(self, key: EntryId) -> None:
         """`remove` by what `put` returned."""
+        self.recent.clear()
         self._own.remove(key)
 
     def best_hit(
