@@ -139,6 +139,8 @@ _RULE_PARTS: dict[str, Schema] = {
     "message": {"type": "string", "description": "Text with {field} places"},
     "message_template": {"type": "string", "description": "Text with {field} places"},
     "freshness": _DURATION,
+    "valid_from": {"type": "string", "description": "In force for sightings captured at this time or later"},
+    "valid_until": {"type": "string", "description": "In force for sightings captured before this time"},
     "rate_limit": {
         "type": "object",
         "additionalProperties": False,

@@ -174,8 +174,20 @@ def _read_rule(body: Mapping, defaults: ChannelDefaults, problems: Problems) -> 
 
 
 def _check_ids(rules: list[Rule], problems: Problems) -> None:
-    first: dict[str, Place] = {}
+    known: dict[str, list[Rule]] = {}
     for rule in rules:
-        if rule.id in first:
-            problems.add(RuleProblem(rule.place, f"rule id '{rule.id}' is taken by {first[rule.id]}"))
-        first.setdefault(rule.id, rule.place)
+        for other in known.get(rule.id, ()):
+            reason = _clash(rule, other)
+            if reason is not None:
+                problems.add(RuleProblem(rule.place, f"rule id '{rule.id}' is taken by {other.place}{reason}"))
+                break
+        known.setdefault(rule.id, []).append(rule)
+
+
+def _clash(rule: Rule, other: Rule) -> str | None:
+    """Why two rules cannot have one id, as the end of a sentence; None where they are versions of one rule."""
+    if rule.validity is None or other.validity is None:
+        return ""
+    if rule.correlation is not None or other.correlation is not None:
+        return "; versions of a correlation need ids of their own"
+    return " in part of its time" if rule.validity.overlaps(other.validity) else None

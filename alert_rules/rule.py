@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from alert_rules.conditions.validity import Validity
 from alert_rules.correlations.plan import Correlation
 from alert_rules.errors import Place
 from alert_rules.fields import Field
@@ -100,6 +101,7 @@ class Rule:
         freshness_s: older alerts are recorded but not sent; None: the notifier's default.
         message: None for the default message.
         place: where it stands.
+        validity: which sightings this version of the rule is for; it is a part of `match`. None: all.
     """
 
     id: str
@@ -116,6 +118,7 @@ class Rule:
     message: Template | None = None
     freshness_s: float | None = None
     correlation: Correlation | None = None
+    validity: Validity | None = None
     tests: tuple[RuleTest, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -130,12 +133,17 @@ class Rule:
     def canonical(self) -> dict[str, Any]:
         """The rule's meaning in plain values."""
         correlation = {} if self.correlation is None else {"correlation": self.correlation.canonical()}
-        return correlation | {
-            "match": self.match.canonical(),
-            "group_by": self.group_by.canonical(),
-            "suppress": self.suppress.canonical() if self.suppress else None,
-            "severity": self.severity,
-            "actions": sorted([action.type, sorted(action.params.items())] for action in self.actions),
-            "message": self.message.source if self.message else None,
-            "freshness_s": self.freshness_s,
-        }
+        validity = {} if self.validity is None else {"valid": [self.validity.from_us, self.validity.until_us]}
+        return (
+            correlation
+            | validity
+            | {
+                "match": self.match.canonical(),
+                "group_by": self.group_by.canonical(),
+                "suppress": self.suppress.canonical() if self.suppress else None,
+                "severity": self.severity,
+                "actions": sorted([action.type, sorted(action.params.items())] for action in self.actions),
+                "message": self.message.source if self.message else None,
+                "freshness_s": self.freshness_s,
+            }
+        )

@@ -85,7 +85,10 @@ class Not:
 
 
 def _canonical(word: str, parts: tuple[Condition, ...]) -> Any:
-    meanings = {json.dumps(part.canonical(), sort_keys=True): part.canonical() for part in parts}
+    canonical = [
+        meaning for part in parts if (meaning := part.canonical()) is not None
+    ]  # a validity means nothing here
+    meanings = {json.dumps(meaning, sort_keys=True): meaning for meaning in canonical}
     if len(meanings) == 1:
         return next(iter(meanings.values()))
     return [word, [meanings[key] for key in sorted(meanings)]]

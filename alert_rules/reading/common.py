@@ -13,7 +13,7 @@ from alert_rules.fields import Field, Kind
 from alert_rules.reading.comparisons import read_field
 from alert_rules.rule import PLATE_GROUP, SEVERITIES, GroupKey, Suppression
 from alert_rules.templates import Template, TemplateError
-from schemas.clock import MICROS_PER_S
+from schemas.clock import MICROS_PER_S, parse_time
 
 MAX_ID_CHARS = 100
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -50,6 +50,20 @@ def read_severity(node: Node, what: str) -> str:
     if word not in SEVERITIES:
         raise RuleProblem(node.place, f"{shown(word)} is no {what}{nearest(word, SEVERITIES)}")
     return word
+
+
+def read_time(node: Node, what: str) -> int:
+    """A time, in microseconds.
+
+    Raises:
+        RuleProblem: it is none.
+    """
+    written = expect.text(node, what, limit=60)
+    try:
+        return parse_time(written)
+    except (ValueError, OverflowError):
+        wanted = "a time such as 2026-01-31 or 2026-01-31T08:00:00Z"
+        raise RuleProblem(node.place, f"{what}: expected {wanted}, found {shown(written)}") from None
 
 
 PartReaders = Mapping[str, tuple[str, Callable[[Node], Any]]]

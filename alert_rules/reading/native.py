@@ -2,6 +2,9 @@
 
 from alert_rules import expectations as expect
 from alert_rules.conditions.anything import Anything
+from alert_rules.conditions.boolean import AllOf
+from alert_rules.conditions.validity import Validity
+from alert_rules.correlations.operator import Timeless
 from alert_rules.correlations.plan import Correlation
 from alert_rules.document import Mapping
 from alert_rules.errors import Problems, RuleProblem
@@ -18,8 +21,9 @@ from schemas.events import Action
 
 KEYS = (
     "id", "name", "severity", "enabled", "description", "runbook", "match", "group_by", "timespan", "correlation",
-    "late", "suppress", "actions", "notify", "message", "freshness", "tests",
+    "late", "suppress", "actions", "notify", "message", "freshness", "valid_from", "valid_until", "tests",
 )  # fmt: skip
+VALIDITY_KEYS = ("valid_from", "valid_until")
 SUPPRESS_KEYS = ("for", "by", "realert", "max")
 _PARTS: common.PartReaders = {
     **common.COMMON_PARTS,
@@ -45,6 +49,11 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
     correlation: Correlation | None = None
     with problems.collect():
         correlation = read_correlation(body, TYPES, problems)
+    validity: Validity | None = None
+    with problems.collect():
+        validity = _validity(body, correlation)
+    if match is not None and validity is not None:
+        match = AllOf((*(match.parts if isinstance(match, AllOf) else (match,)), validity))
     group, suppress = _grouping(body, problems, _default_group(correlation))
     parts = common.read_parts(body, _PARTS, problems)
     actions: tuple[Action, ...] = ()
@@ -62,9 +71,25 @@ def read_native(body: Mapping, defaults: ChannelDefaults, problems: Problems) ->
         place=body.place,
         group_by=group,
         correlation=correlation,
+        validity=validity,
         suppress=suppress,
         actions=actions,
     )
+
+
+def _validity(body: Mapping, correlation: Correlation | None) -> Validity | None:
+    given = [key for key in VALIDITY_KEYS if key in body.entries]
+    if not given:
+        return None
+    place = body.place_of(given[0])
+    if correlation is not None and not all(isinstance(operator, Timeless) for operator in correlation.operators):
+        # silence before and after would be taken for the silence that it waits for
+        raise RuleProblem(place, f"'{given[0]}' is not for a correlation that fires by time alone")
+    validity = Validity(*(common.read_time(body.entries[key], f"'{key}'") if key in given else None
+                          for key in VALIDITY_KEYS))  # fmt: skip
+    if not validity.overlaps(validity):
+        raise RuleProblem(place, "'valid_from' must lie before 'valid_until'")
+    return validity
 
 
 def _default_group(correlation: Correlation | None) -> GroupKey:
