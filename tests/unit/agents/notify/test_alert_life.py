@@ -203,6 +203,58 @@ async def test_group_message_that_waits_for_its_receiver_survives_a_restart(home
     assert home.waiting.rows == {}
 
 
+async def test_waiting_on_purpose_makes_nothing_stale(home: Home) -> None:
+    """An alert that was fresh when it joined its group is told, however long the group waits."""
+    home.with_policy(WAITING_GROUPS)
+    await home.take(to("a@x", age_s=890))
+    await home.settle()
+    await home.later(31)
+    assert home.outcomes == [("a@x", "delivered")]
+
+
+async def test_group_that_an_outage_held_up_is_stale_and_in_the_digest(home: Home) -> None:
+    """What was not sent for an hour is not news any more."""
+    home.with_policy(WAITING_GROUPS)
+    await home.take(to("a@x", alert_id="one"), to("a@x", alert_id="two"))
+    await home.settle()
+    await home.later(3600)
+    assert set(home.last.values()) == {"stale"}
+    assert home.sends == {}
+    await home.settle()
+    await home.later(3601)
+    assert home.sends == {"x": 1}
+
+
+async def test_desk_wakes_itself_when_something_is_due(home: Home) -> None:
+    """Nobody else needs to send anything."""
+    home.with_policy(b"group: [{group_by: [rule], group_wait: 150ms, group_interval: 1s}]")
+    await home.take(to("a@x"))
+    await home.settle()
+    home.wakes.clear()
+    async with asyncio.timeout(3):
+        while not home.wakes:  # noqa: ASYNC110 - what is waited for is not ours to signal
+            await asyncio.sleep(0.005)
+    await home.wake()
+    assert home.outcomes == [("a@x", "delivered")]
+
+
+@pytest.mark.parametrize(("policy", "recipients"), [(WAITING_GROUPS, {"x": 1}), (STEPS, {"x": 1, "y": 1})])
+async def test_what_is_known_as_delivered_is_not_told_again(
+    home: Home, policy: bytes, recipients: dict[str, int]
+) -> None:
+    """Rows that come back after a rebuild of the table alone repeat nothing, in a new process either."""
+    home.with_policy(policy)
+    await home.take(to("a@x", alert_id="one"), *([to("a@x", alert_id="two")] if policy == WAITING_GROUPS else []))
+    await home.settle()
+    before = dict(home.kept.rows)
+    await home.later(301 if policy == STEPS else 31)
+    assert home.sends == recipients
+    home.kept.rows = before
+    home.with_policy(policy)
+    await home.wake()
+    assert home.sends == recipients
+
+
 async def test_silence_that_comes_while_a_group_waits(home: Home) -> None:
     """The silenced alert drops out of the message; the other one is told alone, under its own id."""
     home.with_policy(WAITING_GROUPS)
