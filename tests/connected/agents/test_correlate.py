@@ -34,6 +34,15 @@ rules:
 """
 
 
+PERMIT_RULE = """
+  - id: {mark}-refused
+    match:
+      - {{field: extras.run, op: equals, value: {mark}}}
+      - {{field: plate_text, op: starts_with, value: P}}
+      - {{not: {{permit: {mark}-staff}}}}
+"""
+
+
 @pytest.fixture
 def alerts(stack: Any, tmp_path: Path) -> Iterator[Alerts]:
     """The alerts role, not started yet; it ends with the test."""
@@ -64,6 +73,17 @@ def test_live_and_offline_agree_over_a_kill(alerts: Alerts) -> None:
             sightings.append(
                 replace(alerts.sighting(f"e{number}", at_s, **{**fields, "vehicle_color": "red"}), revision=2)
             )
+    # permits of the topic, each for some entries a day: the count of a plate lives through the kill
+    permits = [
+        WatchlistEntry(
+            list_id=f"{alerts.mark}-staff", entry_id=plate, plate=plate, kind="permit", quota="9/day", time_zone="UTC"
+        )
+        for plate in plates[4:]
+    ]
+    for permit in permits:
+        key = f"{permit.list_id}/{permit.entry_id}".encode()
+        alerts.put_raw(WATCHLISTS.name, key, alerts.codec.encode(WATCHLISTS, permit))
+    alerts.rules.write_text((RULE_FILE + PERMIT_RULE).format(mark=alerts.mark))
     alerts.start()
     alerts.put(*sightings[:3000])
     until(lambda: len(alerts.alerts()) > 100, "first alerts", 60)
@@ -71,11 +91,11 @@ def test_live_and_offline_agree_over_a_kill(alerts: Alerts) -> None:
     alerts.end(signal.SIGKILL)
     alerts.start()
     until(alerts.handled, "the rest of the work", 60, 0.5)
-    engine = Engine(load_rules([alerts.rules]), Watchlists(load_watchlists([alerts.list_file])))
+    engine = Engine(load_rules([alerts.rules]), Watchlists([*load_watchlists([alerts.list_file]), *permits]))
     expected = [alert for _, decision in backtest(engine, sightings) for alert in decision.alerts]
     assert len(expected) > 500
     assert _lines(alerts.alerts()) == _lines(expected)
-    assert {alert.rule.id for alert in expected} == {f"{alerts.mark}-listed", f"{alerts.mark}-red"}
+    assert {alert.rule.id for alert in expected} == {f"{alerts.mark}-{name}" for name in ("listed", "red", "refused")}
 
 
 def test_rules_and_lists_change_while_it_runs(alerts: Alerts) -> None:
