@@ -1,5 +1,6 @@
 """An alert as a CloudEvent 1.0 (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md)."""
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,8 @@ from schemas.events import Alert
 from schemas.records import to_json_record
 
 ALERT_TYPE = "alpr.alert.v1"
+# in a header everything is percent-encoded but printable ASCII without space, quote and percent (3.1.3.2)
+_UNSAFE = re.compile(r"[^!#$&-~]")
 STRUCTURED = "application/cloudevents+json; charset=utf-8"
 
 
@@ -31,6 +34,17 @@ def event_of(notification: Notification, kind: str, data: dict[str, Any]) -> dic
         "time": to_iso(alert.fired_at),
         "datacontenttype": "application/json",
         "data": data,
+    }
+
+
+def binary_headers(event: dict[str, Any]) -> dict[str, str]:
+    """The attributes as HTTP headers; the body is the data alone (CloudEvents HTTP binding 1.0.2, 3.1)."""
+    return {
+        f"ce-{name}": _UNSAFE.sub(
+            lambda match: quote(match[0], safe=""), str(value).encode("utf-8", "replace").decode()
+        )
+        for name, value in event.items()
+        if name not in {"data", "datacontenttype"}
     }
 
 

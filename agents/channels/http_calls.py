@@ -47,13 +47,16 @@ class HttpCalls:
             headers={"User-Agent": "alpr-notify/1", "Accept-Encoding": "identity"},  # no bombs: the answer is read raw
         )
 
-    async def post(self, url: str, what: str, secrets: tuple[str, ...] = (), **request: Any) -> tuple[int, bytes]:
-        """POST, and read at most `MAX_ANSWER_BYTES` of the answer.
+    async def post(
+        self, url: str, what: str, secrets: tuple[str, ...] = (), *, method: str = "POST", **request: Any
+    ) -> tuple[int, bytes]:
+        """POST (or PUT), and read at most `MAX_ANSWER_BYTES` of the answer.
 
         Args:
             url: where to.
             what: who is called, for messages.
             secrets: kept out of messages.
+            method: of HTTP.
             request: further arguments of `httpx.AsyncClient.request`.
 
         Returns:
@@ -67,7 +70,7 @@ class HttpCalls:
         try:
             async with (
                 asyncio.timeout(self._attempt_timeout_s),
-                self._client.stream("POST", url, **request) as response,
+                self._client.stream(method, url, **request) as response,
             ):
                 body = await _read(response)
         except (httpx.ConnectTimeout, httpx.PoolTimeout) as error:

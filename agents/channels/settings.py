@@ -79,6 +79,7 @@ class NotifySettings(BaseSettings):
     digest_s: float = Field(
         3600.0, ge=0, description="Seconds for which stale alerts are collected into one digest a recipient; 0: none"
     )
+    apprise_url: SecretStr | None = Field(None, description="Apprise URL of apprise actions that name none")
     mqtt_topic: str = Field(
         "alpr/alerts/{{ alert.rule.id }}", description="MQTT topic of mqtt actions that name none (template)"
     )

@@ -29,7 +29,7 @@ class SlackChannel:
     """Posts an alert to a channel.
 
     Action parameters: ``webhook_url`` (or ``url``), or ``channel`` with the settings' bot token; without any of them
-    the settings' webhook or channel.
+    the settings' webhook or channel. ``username`` and ``icon_emoji`` count with a bot token.
 
     Args:
         settings: of the notifier.
@@ -83,6 +83,8 @@ class SlackChannel:
             },
             "unfurl_links": False,
         }
+        # needs the scope chat:write.customize: https://docs.slack.dev/reference/methods/chat.postMessage/
+        body |= {name: address.params[name] for name in ("username", "icon_emoji") if address.params.get(name)}
         headers = {"Authorization": f"Bearer {address.params['token']}"}
         _, answer = await self._calls.post(address.target, "Slack", address.secrets, json=body, headers=headers)
         return self._checked(answer, address)

@@ -23,7 +23,8 @@ _PUNCTUATION = re.compile(r"[\s().-]")
 class SmsChannel:
     """Texts an alert to a phone number; each number of an action is a notification of its own.
 
-    Action parameters: ``to``, ``from``. Twilio has no idempotency key: after a crash a text may come twice.
+    Action parameters: ``to``, ``from``, ``account_sid``, ``auth_token``. Twilio has no
+    idempotency key: after a crash a text may come twice.
 
     Args:
         settings: of the notifier, with the account.
@@ -44,9 +45,13 @@ class SmsChannel:
         numbers = first(resolved, "to", "recipients", "phone", "to_numbers")
         if not numbers:
             raise SettingMissing("no recipient: give the action a `to`, or set ALPR_NOTIFY_SMS_TO")
-        account = self._needed("TWILIO_ACCOUNT_SID", self._settings.twilio_account_sid, environment)
+        account = first(resolved, "account_sid", "twilio_account_sid") or self._needed(
+            "TWILIO_ACCOUNT_SID", self._settings.twilio_account_sid, environment
+        )
         token = self._settings.twilio_auth_token
-        password = self._needed("TWILIO_AUTH_TOKEN", token.get_secret_value() if token else "", environment)
+        password = first(resolved, "auth_token", "twilio_auth_token") or self._needed(
+            "TWILIO_AUTH_TOKEN", token.get_secret_value() if token else "", environment
+        )
         sender = first(resolved, "from", "from_number") or self._needed(
             "TWILIO_FROM", self._settings.twilio_from, environment
         )

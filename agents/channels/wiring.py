@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from agents.channels.apprise import AppriseChannel
 from agents.channels.email import EmailChannel
 from agents.channels.gate import GateChannel
 from agents.channels.http_calls import HttpCalls
@@ -32,6 +33,7 @@ def open_channels(
         WebhookChannel(settings, messages, calls),
         SmsChannel(settings, messages, calls),
         MqttChannel(settings, endpoints, messages, brokers),
+        AppriseChannel(settings, messages),
         GateChannel(settings, endpoints, messages, brokers, WebhookChannel(settings, messages, gate_calls)),
     )
 

@@ -17,9 +17,10 @@ _BROKER = ("host", "port", "username", "password", "tls", "ca_file", "protocol")
 CHANNELS: dict[str, tuple[str, ...]] = {
     "email": ("to", "subject", "from", "smtp_host", "smtp_port", "username", "password", "use_tls"),
     "slack": ("channel", "webhook_url", "token", "username", "icon_emoji"),
-    "webhook": ("url", "method", "secret", "headers", "timeout"),
+    "webhook": ("url", "method", "mode", "secret", "headers", "timeout"),
     "sms": ("to", "from", "account_sid", "auth_token"),
     "mqtt": ("topic", "payload", "qos", "retain", *_BROKER),
+    "apprise": ("url",),
     "gate": (
         "gate", "topic", "url", "payload", "min_likelihood", "min_margin", "max_age_ms",
         "qos", *_BROKER, "secret", "headers",
@@ -32,6 +33,7 @@ SPELLINGS = {
     "slack": {"url": "webhook_url", "bot_token": "token"},
     "webhook": {},
     "mqtt": {},
+    "apprise": {},
     "gate": {},
     "sms": {
         "recipients": "to", "to_numbers": "to", "phone": "to", "from_number": "from",
@@ -43,6 +45,7 @@ SPELLINGS = {
 _BOUNDS = {"min_likelihood": (0.0, 1.0), "min_margin": (0.0, 1.0), "max_age_ms": (1.0, 60_000.0)}
 """Least and greatest value of the parameters that are numbers."""
 _SECRETS = frozenset({"password", "token", "secret", "auth_token"})
+_SECRET_PARTS = frozenset({("apprise", "url")})
 _SECRET_HEADERS = re.compile(r"auth|token|key|secret|cookie", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _LOOKS_LIKE_VARIABLE = re.compile(r"\$\{[^}]*\}?")
@@ -137,6 +140,8 @@ def _params(body: Mapping, channel: str, others: tuple[str, ...], problems: Prob
                 params |= _headers(node)
             else:
                 params[name] = _value(name, node)
+                if (channel, name) in _SECRET_PARTS:
+                    _refuse_clear_secret(f"'{name}' of {channel}", node)
     return params
 
 

@@ -84,6 +84,11 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def texts(self) -> list[str]:
         """The payloads, once what was acknowledged before has arrived."""
         marker = f"ok/{uuid4()}"

@@ -58,9 +58,11 @@ class TestMqtt(ChannelConformance):
         return self.mqtt
 
     def notification(self, **changes: Any) -> Notification:
-        """To the topic of the test."""
+        """To the topic of the test; retained, since the subscriber comes back after a restart as late as we do."""
         context = {"camera_id": "gate-1", **changes.pop("context", {})}
-        return notification(self.mqtt, {"topic": self.topic}, {"BROKER_PASSWORD": SECRET}, context=context, **changes)
+        return notification(
+            self.mqtt, {"topic": self.topic, "retain": "true"}, {"BROKER_PASSWORD": SECRET}, context=context, **changes
+        )
 
     def delivered(self) -> list[str]:
         """What the subscriber got."""
@@ -69,6 +71,19 @@ class TestMqtt(ChannelConformance):
     def refuse_for_now(self) -> None:
         """Go away."""
         self.broker.freeze()
+
+    def accept_again(self) -> None:
+        """Be back."""
+        self.broker.thaw()
+
+    def be_slow(self) -> None:
+        """Silence for a while."""
+        self.broker.freeze()
+        asyncio.get_running_loop().call_later(0.15, self.broker.thaw)
+
+    def ids(self) -> list[str]:
+        """User properties."""
+        return [message.properties.UserProperty[0][1] for message in self.broker.messages if message.properties]
 
     def refuse_for_good(self) -> None:
         """A topic that the access list does not allow."""

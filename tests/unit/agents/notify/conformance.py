@@ -62,6 +62,18 @@ class ChannelConformance(ABC):
     def echo_secret(self) -> None:
         """Make the receiver refuse with the credential in its answer."""
 
+    @abstractmethod
+    def accept_again(self) -> None:
+        """Take `refuse_for_now` back."""
+
+    @abstractmethod
+    def be_slow(self) -> None:
+        """Make the receiver take its time, within the limit."""
+
+    def ids(self) -> list[str] | None:
+        """The id by which each message that came can be told from a repeat; None: the protocol has no place for it."""
+        return None
+
     @pytest.fixture(autouse=True)
     async def receiver(self) -> Any:
         """The receiver runs during a test."""
@@ -115,6 +127,53 @@ class ChannelConformance(ABC):
         await self.restart()
         assert await self.channel().send(notification)
         assert len(self.delivered()) == 1
+
+    async def test_slow_is_delivered(self) -> None:
+        """A receiver that takes its time, within the limit, gets one message."""
+        self.be_slow()
+        assert await self.channel().send(self.notification())
+        assert len(self.delivered()) == 1
+
+    async def test_a_repeat_carries_the_same_id(self) -> None:
+        """A try that was refused for now and the next one can be told for one message, where the protocol allows it."""
+        notification = self.notification()
+        self.refuse_for_now()
+        with pytest.raises(SinkUnavailable):
+            await self.channel().send(notification)
+        self.accept_again()
+        await self.channel().send(notification)
+        assert len(self.delivered()) == 1
+        ids = self.ids()
+        assert ids is None or set(ids) == {notification.notification_id}
+
+    async def test_patience_delivers_once(self) -> None:
+        """Through the dispatcher: a receiver that is away at first gets the message once when it is back."""
+        notification = self.notification()
+        settings = NotifySettings(**FAST)
+        dispatcher = Dispatcher({notification.channel: self.channel()}, settings)
+        await self.stop()
+        delivery = dispatcher.start(notification, now_us() + 20 * MICROS_PER_S)
+        await delivery.parked.wait()
+        await self.restart()
+        settled = await delivery.result
+        assert (settled.outcome, settled.error) == ("delivered", None)
+        assert settled.attempts > 1
+        assert len(self.delivered()) == 1
+
+    async def test_asked_pause_is_kept(self) -> None:
+        """Through the dispatcher: nobody knocks before the pause is over that a receiver asked for."""
+        asked_s = self.refuse_for_now()
+        notification = self.notification()
+        dispatcher = Dispatcher({notification.channel: self.channel()}, NotifySettings(**FAST))
+        delivery = dispatcher.start(notification, now_us() + 20 * MICROS_PER_S)
+        await delivery.parked.wait()
+        if asked_s is not None:
+            await asyncio.sleep(0.3)
+            assert delivery.attempts == 1
+        else:
+            self.accept_again()
+            assert (await delivery.result).outcome == "delivered"
+        delivery.result.cancel()
 
     @pytest.mark.parametrize("kind", sorted(HOSTILE_TEXTS))
     async def test_any_text_is_delivered(self, kind: str) -> None:

@@ -34,11 +34,13 @@ class HttpReceiver:
     Attributes:
         answer: status, headers, body; or a function of the request that gives them.
         hang: keep silent after the request.
+        slow_s: seconds that it takes to answer.
         requests: what came.
     """
 
     answer: Any = (200, {}, b"ok")
     hang: bool = False
+    slow_s: float = 0.0
     requests: list[HttpRequest] = field(default_factory=list)
     port: int = 0
     _server: asyncio.Server | None = None
@@ -82,6 +84,7 @@ class HttpReceiver:
         self.requests.append(request)
         if self.hang:
             await asyncio.sleep(30)
+        await asyncio.sleep(self.slow_s)
         status, extra, answer = self.answer(request) if callable(self.answer) else self.answer
         lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(answer)}", *(f"{k}: {v}" for k, v in extra.items())]
         writer.write("\r\n".join([*lines, "", ""]).encode() + answer)

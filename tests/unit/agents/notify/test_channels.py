@@ -21,6 +21,7 @@ from agents.channels.variables import SettingMissing
 from agents.channels.webhook import WebhookChannel
 from schemas.endpoints import Endpoints
 from schemas.errors import ConfigError, SinkRejected, SinkUnavailable
+from schemas.events import RuleRef
 from tests.unit.agents.notify.alerts import HOSTILE_TEXTS, notification
 from tests.unit.agents.notify.conformance import FAST, SECRET, ChannelConformance
 from tests.unit.agents.notify.receivers import HttpReceiver, HttpRequest, MailReceiver
@@ -83,6 +84,18 @@ class TestEmail(ChannelConformance):
         """Greylisting."""
         self.server.answer = "451 4.7.1 try again later"
 
+    def accept_again(self) -> None:
+        """The greylist knows us now."""
+        self.server.answer = "250 OK"
+
+    def be_slow(self) -> None:
+        """A while after the content."""
+        self.server.hang_s = 0.15
+
+    def ids(self) -> list[str]:
+        """Message ids, without the domain."""
+        return [str(mail["Message-ID"]).strip("<>").partition("@")[0] for mail in self.server.mails]
+
     def refuse_for_good(self) -> None:
         """No such user."""
         self.server.recipient_answer = "550 5.1.1 no such user"
@@ -144,6 +157,14 @@ class HttpConformance(ChannelConformance):
         """Too many requests."""
         self.refusal = (429, {"Retry-After": "7"}, b"slow down")
         return 7.0
+
+    def accept_again(self) -> None:
+        """Enough room again."""
+        self.refusal = None
+
+    def be_slow(self) -> None:
+        """A while before the answer."""
+        self.server.slow_s = 0.15
 
     def refuse_for_good(self) -> None:
         """A bad request."""
@@ -217,6 +238,16 @@ class TestSlackBot(HttpConformance):
         """Texts of the blocks."""
         return [_texts(request.json["blocks"]) for request in self.accepted]
 
+    def ids(self) -> list[str]:
+        """What stands in the metadata."""
+        return [request.json["metadata"]["event_payload"]["notification_id"] for request in self.server.requests]
+
+    async def test_name_and_icon(self) -> None:
+        """A rule may say under which name and icon the message appears."""
+        params = {"channel": "#alerts", "username": "Gate", "icon_emoji": ":car:"}
+        await self.made.send(notification(self.made, params))
+        assert (self.accepted[0].json["username"], self.accepted[0].json["icon_emoji"]) == ("Gate", ":car:")
+
     @pytest.mark.parametrize(
         ("error", "expected"), [("ratelimited", SinkUnavailable), ("channel_not_found", SinkRejected)]
     )
@@ -271,6 +302,35 @@ class TestWebhook(HttpConformance):
     def delivered(self) -> list[str]:
         """Messages and links."""
         return [f"{request.json['data']['message']} {request.json['data']['link']}" for request in self.accepted]
+
+    def ids(self) -> list[str]:
+        """Idempotency keys."""
+        return [request.headers["idempotency-key"] for request in self.server.requests]
+
+    async def test_binary_mode(self) -> None:
+        """In binary mode the body is the alert, and the event's attributes are headers, percent-encoded."""
+        params = {"url": self.server.url + "/hook", "header.Authorization": "Bearer ${TOKEN}", "mode": "binary"}
+        made = notification(self.made, params, {"TOKEN": SECRET}, rule=RuleRef("grün 1%", "Grün", "v"))
+        await self.made.send(made)
+        [request] = self.accepted
+        assert request.headers["content-type"] == "application/json"
+        assert request.headers["ce-specversion"] == "1.0"
+        assert request.headers["ce-id"] == made.notification_id
+        assert request.headers["ce-source"] == "/alpr/rules/gr%25C3%25BCn%25201%2525"
+        assert request.headers["ce-type"] == "alpr.alert.v1"
+        assert request.json["alert_id"] == made.alert.alert_id
+
+    async def test_put_and_an_own_time_out(self) -> None:
+        """A rule may ask for PUT and for less patience; what cannot be is told before anything is sent."""
+        params = {"url": self.server.url + "/hook", "header.Authorization": "Bearer ${TOKEN}", "method": "put"}
+        await self.made.send(notification(self.made, params, {"TOKEN": SECRET}))
+        assert len(self.accepted) == 1
+        self.server.hang = True
+        with pytest.raises(SinkUnavailable, match=r"within 0\.1 s"):
+            await self.made.send(notification(self.made, {**params, "timeout": "0.1"}, {"TOKEN": SECRET}))
+        for wrong in ({"method": "GET"}, {"mode": "batch"}, {"timeout": "nan"}, {"timeout": "-1"}):
+            with pytest.raises(ConfigError):
+                self.made.addresses({**params, **wrong}, {"TOKEN": SECRET})
 
     async def test_body_and_keys(self) -> None:
         """The body is a CloudEvent whose id is the idempotency key, and does not name the other recipients."""
