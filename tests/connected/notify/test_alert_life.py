@@ -27,7 +27,7 @@ group:
   - {{match: {{rules: [interrupted]}}, group_by: [rule, site], group_wait: 12s, group_interval: 12s}}
 escalate:
   - match: {{rules: [escalating]}}
-    steps: [{{after: 3s, actions: [{{type: email, to: {BOSS}}}]}}]
+    steps: [{{after: 20s, actions: [{{type: email, to: {BOSS}}}]}}]
 """
 
 
@@ -107,7 +107,7 @@ def test_unacknowledged_alert_escalates(notifier: Notifier) -> None:
     alpr(notifier, "ack", taken.alert_id)
     [mail] = until("the boss's mail", lambda: notifier.mails(BOSS))
     assert "IGNORED1" in mail["Subject"]
-    assert "Not acknowledged for 3s" in mail["Subject"]
+    assert "Not acknowledged for 20s" in mail["Subject"]
     time.sleep(3)
     assert len(notifier.mails(BOSS)) == 1
     assert {receipt.recipient for receipt in notifier.receipts(ignored)} == {to, BOSS}
