@@ -24,6 +24,7 @@ from streams.outbox import DeliveryError, Outbox
 from streams.pace import FetchPace, cut
 from streams.producer import RunProducer
 from streams.run import Changes, Output, Record, Run, RunFailed
+from streams.store import StateNotWritten
 from streams.table import RunTable
 
 if TYPE_CHECKING:
@@ -239,7 +240,9 @@ class RunConsumer(driver.Consumer):
             done = still_ours() and await self._commit_offsets(offsets, start_new_transaction)
             self.metrics.checkpoint_seconds.observe(perf_counter() - started_at)
             return done
-        except (DeliveryError, RunFailed, ProducerSendError) as exc:
+        except (DeliveryError, RunFailed, ProducerSendError, StateNotWritten) as exc:
+            if isinstance(exc, StateNotWritten):
+                self.outbox.fail(exc)  # no checkpoint at the shutdown that follows either
             self.log.error("not committing: %s", exc)
             await self.crash(exc)
             return False

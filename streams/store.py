@@ -9,11 +9,16 @@ from faust.streams import current_event
 from faust.types import EventT
 from rocksdict import WriteBatch
 
+from schemas.errors import AlprError
 from streams.changelog import latest_changes
 from streams.table_memory import SharedCacheOptions
 
 PartitionChanges = dict[int, dict[bytes, bytes | None]]
 """partition -> key -> value, or None for a deleted key"""
+
+
+class StateNotWritten(AlprError):
+    """RocksDB did not take changes: a full disk, a broken one. The worker stops; a checkpoint would leave a hole."""
 
 
 class RunStore(rocksdb.Store):
@@ -102,8 +107,13 @@ class RunStore(rocksdb.Store):
         self._frozen = {}
 
     def persist(self, partition: int, changelog_offset: int) -> None:
-        """Write a partition's frozen changes and its changelog offset in one atomic batch."""
-        self._write(partition, self._frozen.pop(partition), changelog_offset)
+        """Write a partition's frozen changes and its changelog offset in one atomic batch.
+
+        Raises:
+            StateNotWritten: RocksDB refused. The changes stay where agents see them, and `thaw` gives them back.
+        """
+        self._write(partition, self._frozen[partition], changelog_offset)
+        del self._frozen[partition]
 
     def _write(self, partition: int, changes: Mapping[bytes, bytes | None], changelog_offset: int) -> None:
         batch = WriteBatch(raw_mode=True)
@@ -113,7 +123,10 @@ class RunStore(rocksdb.Store):
             else:
                 batch.put(key, value)
         batch.put(self.offset_key, b"%d" % changelog_offset)
-        self._db_for_partition(partition).write(batch)
+        try:
+            self._db_for_partition(partition).write(batch)
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise StateNotWritten(f"{self.table_name}, partition {partition}: {error}") from error
 
     def drop_changes(self) -> None:
         """A rebalance: staged changes belong to records that will be read again, perhaps by another worker."""

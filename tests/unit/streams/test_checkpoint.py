@@ -10,6 +10,7 @@ from faust.types import TP
 from streams.consumer import RunConsumer
 from streams.role_app import RoleApp
 from streams.run import Output, Run, RunFailed
+from streams.store import StateNotWritten
 from streams.table import RunTable
 from tests.unit.streams.doubles import TOPIC, TP0, FakeOutbox, Journal, make_app, records
 
@@ -205,3 +206,23 @@ async def test_topics_without_the_codec_stay_per_message(bench: Bench) -> None:
     bench.app.topics.add(bench.app.topic("plain"))
     bench.consumer._learn_run_topics()
     assert bench.consumer.run_topics == {TOPIC}
+
+
+async def test_after_state_that_could_not_be_written_nothing_is_committed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk stops the worker: not this checkpoint, nor the one of its shutdown, when there may be room again."""
+    run = bench.deliver(0, 2)
+    await run.finish({bench.table: {b"a": b"1"}})
+    with monkeypatch.context() as patch:
+
+        def refuse(partition: int, offset: int) -> None:
+            raise StateNotWritten("No space left on device")
+
+        patch.setattr(bench.table.store, "persist", refuse)
+        assert not await checkpoint(bench)
+    assert [type(error) for error in bench.crashes] == [StateNotWritten]
+    assert bench.table.store.get_many(0, [b"a"]) == {b"a": b"1"}
+    assert not await checkpoint(bench)
+    assert "committed" not in bench.journal.entries
+    assert "persisted" not in bench.journal.entries

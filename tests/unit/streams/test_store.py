@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.store import RunStore
+from streams.store import RunStore, StateNotWritten
 from streams.table import RunTable
 from tests.unit.streams.doubles import FakeOutbox, make_app, make_run, records
 
@@ -72,6 +72,29 @@ def test_persist_writes_values_and_changelog_offset_together(store: RunStore, ta
     assert store.get_many(1, [b"a"]) == {b"a": None}
     assert store.persisted_offset(type("T", (), {"partition": 1})()) == 42
     assert store.staged == 0
+
+
+def test_changes_that_rocksdb_refused_are_still_seen(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk takes nothing from what agents see, and the next checkpoint has it all."""
+
+    class FullDisk:
+        def write(self, batch: object) -> None:
+            raise Exception("IO error: No space left on device")
+
+        def get(self, keys: list[bytes]) -> list[None]:
+            return [None] * len(keys)
+
+    store.stage(0, {b"a": b"1"})
+    store.freeze()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_db_for_partition", lambda _: FullDisk())
+        with pytest.raises(StateNotWritten, match="passes, partition 0: IO error: No space"):
+            store.persist(0, 7)
+        assert store.get_many(0, [b"a"]) == {b"a": b"1"}
+    store.thaw()
+    store.stage(0, {b"b": b"2"})
+    store.freeze()
+    assert store.frozen == {0: {b"a": b"1", b"b": b"2"}}
 
 
 def test_dropped_changes_are_gone(store: RunStore) -> None:
