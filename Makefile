@@ -15,7 +15,7 @@ SOURCE ?=
 KEEP ?=
 ARGS ?=
 
-.PHONY: help setup doctor fetch demo down test test-unit test-connected test-chaos lint constraints format bench bench-worker bench-alerts bench-stream clean
+.PHONY: help setup doctor fetch demo down test test-unit test-connected test-chaos lint constraints format bench bench-rules bench-city bench-worker bench-alerts bench-stream clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,12 @@ format: $(STAMP) ## let ruff write the layout
 bench: $(STAMP) ## size of a detection on the wire, and CPU of a detection in the codec and the core agents
 	@$(BIN)/python -m bench.wire_size
 	@$(BIN)/python -m bench.core --quick
+
+bench-rules: $(STAMP) ## a thousand rules, three in ten stateful, and a watchlist of a million: sightings a CPU second
+	@$(BIN)/python -m bench.rules $(ARGS)
+
+bench-city: $(STAMP) ## precision and recall of watchlist, clones and convoys in a made-up city (ARGS="--seeds 2,3,4")
+	@$(BIN)/python -m bench.city $(ARGS)
 
 bench-worker: $(STAMP) ## the whole worker on real servers: raw detections/s, CPU, memory (ARGS="--records 2000000 --memory")
 	@$(BIN)/alpr stack fetch --only kafka,schema-registry

@@ -44,18 +44,18 @@ PLAIN_KINDS: tuple[Kind, ...] = (
     lambda dice: f"match: {{field: plate_text, op: regex, value: '^{plate(dice)[:4]}'}}",
     lambda dice: f"match: {{all: [{{watchlist: wanted}}, {{sites: {site(dice)}}}]}}",
     lambda dice: (
-        f"match: {{all: [{{watchlist: wanted}}, {{schedule: {{from: '{dice.randrange(24):02}:00', to: '23:59'}}}}]}}"
+        f"match: {{all: [{{watchlist: wanted}}, {{cameras: {camera(dice)}}}, {{schedule: {{days: weekdays}}}}]}}"
     ),
     lambda dice: f"match: {{all: [{{cameras: {camera(dice)}}}, {{field: plate_confidence, op: '<', value: 0.72}}]}}",
 )
 STATEFUL_KINDS: tuple[Kind, ...] = (
     lambda dice: (
-        f"match: {{all: [{{cameras: {camera(dice)}}}, {_looks(dice)}]}}, timespan: 1h, "
-        "correlation: {type: event_count, condition: {gte: 3}}"
+        f"match: {{all: [{{cameras: {camera(dice)}}}, {_looks(dice)}]}}, group_by: [camera_id, vehicle_make], "
+        "timespan: 1m, correlation: {type: event_count, condition: {gte: 3}}"
     ),
     lambda dice: (
         f"match: {{all: [{{cameras: {camera(dice)}}}, {_looks(dice)}]}}, group_by: camera_id, timespan: 1m, "
-        "correlation: {type: value_count, field: plate_text, condition: {gte: 12}}"
+        "correlation: {type: value_count, field: plate_text, condition: {gte: 6}}"
     ),
     lambda dice: (
         f"match: {{all: [{{watchlist: wanted}}, {{sites: {site(dice)}}}]}}, timespan: 2h, "
