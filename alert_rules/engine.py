@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from alert_rules.alerts import build_alert
 from alert_rules.conditions.permit import asks_for_permits
 from alert_rules.correlations.explanation import explain_rule
+from alert_rules.correlations.realert import Realert, Silence
 from alert_rules.facts import Facts, NotCounted
 from alert_rules.finding import Finding
 from alert_rules.loading import RuleSet
@@ -171,13 +172,31 @@ def _suppress(rule: Rule, sighting: Sighting, memory: Memory, changes: dict[byte
     if rule.suppress is None:
         return 0
     key, at_us, for_us = quiet_key(rule.id, rule.suppress.by.of(sighting)), sighting.captured_at, rule.suppress.for_us
+    realert = Realert(for_us, rule.suppress.max_us)
     quiet = Quiet.decode(changes.get(key, memory.get(key)))
-    if quiet.covers(at_us, for_us):
-        changes[key] = Quiet(quiet.fired, quiet.held_back + 1).encode()
+    if quiet.covers(at_us, for_us, realert.silence_us(quiet.doublings)):
+        changes[key] = Quiet(quiet.fired, quiet.held_back + 1, quiet.doublings).encode()
         return None
-    after = quiet.after_alert(at_us)
+    after = quiet.after_alert(at_us, _doublings(quiet, realert, at_us))
     if quiet.fired:
-        changes[expiry_key(key, quiet.fired[-1], for_us)] = None
-    changes[expiry_key(key, after.fired[-1], for_us)] = b""
+        changes[_expiry(key, quiet, realert)] = None
+    changes[_expiry(key, after, realert)] = b""
     changes[key] = after.encode()
     return quiet.held_back
+
+
+def _expiry(key: bytes, quiet: Quiet, realert: Realert) -> bytes:
+    """Key of the mark that says when a state with alerts means nothing any more."""
+    last_us = quiet.fired[-1]
+    if realert.max_us is None:
+        return expiry_key(key, last_us, realert.for_us)
+    return expiry_key(key, last_us, realert.over_us(Silence(last_us, quiet.doublings)) - last_us)
+
+
+def _doublings(quiet: Quiet, realert: Realert, at_us: int) -> int:
+    """Doublings after a new alert; one that comes late, before the last, changes nothing about the last one's."""
+    if not quiet.fired:
+        return 0
+    if at_us < quiet.fired[-1]:
+        return quiet.doublings
+    return realert.next_doublings(Silence(quiet.fired[-1], quiet.doublings), at_us)

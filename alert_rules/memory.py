@@ -48,14 +48,17 @@ class Quiet:
     Attributes:
         fired: event times of the latest alerts, ascending.
         held_back: matches since then.
+        doublings: of the silence after the last alert (``realert: exponential``).
     """
 
     fired: tuple[int, ...] = ()
     held_back: int = 0
+    doublings: int = 0
 
     def encode(self) -> bytes:
         """As JSON."""
-        return json.dumps([*self.fired, {"held_back": self.held_back}], separators=(",", ":")).encode()
+        rest = {"held_back": self.held_back} | ({"doublings": self.doublings} if self.doublings else {})
+        return json.dumps([*self.fired, rest], separators=(",", ":")).encode()
 
     @classmethod
     def decode(cls, value: bytes | None) -> "Quiet":
@@ -63,15 +66,23 @@ class Quiet:
         if value is None:
             return cls()
         *fired, rest = json.loads(value)
-        return cls(tuple(fired), rest["held_back"])
+        return cls(tuple(fired), rest["held_back"], rest.get("doublings", 0))
 
-    def covers(self, at_us: int, for_us: int) -> bool:
-        """Whether a match at this time is held back; a late one before an alert as well as one after it."""
-        return any(abs(at_us - fired) < for_us for fired in self.fired)
+    def covers(self, at_us: int, for_us: int, last_us: int) -> bool:
+        """Whether a match at this time is held back; a late one before an alert as well as one after it.
 
-    def after_alert(self, at_us: int) -> "Quiet":
+        Args:
+            at_us: of the match.
+            for_us: how long the rule is silent around an alert.
+            last_us: the same after the last alert, where that has grown.
+        """
+        if any(abs(at_us - fired) < for_us for fired in self.fired):
+            return True
+        return bool(self.fired) and 0 <= at_us - self.fired[-1] < last_us
+
+    def after_alert(self, at_us: int, doublings: int = 0) -> "Quiet":
         """The state once an alert has been raised."""
-        return Quiet(tuple(sorted((*self.fired, at_us)))[-MAX_FIRED:])
+        return Quiet(tuple(sorted((*self.fired, at_us)))[-MAX_FIRED:], 0, doublings)
 
 
 @dataclass(frozen=True, slots=True)

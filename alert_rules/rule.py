@@ -47,7 +47,7 @@ class Suppression:
     Attributes:
         for_us: how long.
         by: the group; not always the one that the rule alerts for.
-        max_us: the time doubles up to this while matches go on (correlations only); None: it stays.
+        max_us: the time doubles up to this while matches go on; None: it stays.
     """
 
     for_us: int

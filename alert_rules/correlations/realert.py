@@ -53,10 +53,15 @@ class Realert:
         """
         if before is None or at_us > self.over_us(before):
             return Silence(at_us), 0
-        length = self.silence_us(before.doublings)
-        if at_us - before.fired_us < length:
+        if at_us - before.fired_us < self.silence_us(before.doublings):
             return Silence(before.fired_us, before.doublings, before.held_back + 1), None
-        return Silence(at_us, self._doublings(before, at_us - before.fired_us - length)), before.held_back
+        return Silence(at_us, self.next_doublings(before, at_us)), before.held_back
+
+    def next_doublings(self, before: Silence, at_us: int) -> int:
+        """Doublings of the silence after an alert that comes when the one before it is over."""
+        if at_us > self.over_us(before):
+            return 0
+        return self._doublings(before, at_us - before.fired_us - self.silence_us(before.doublings))
 
     def _doublings(self, before: Silence, rest_us: int) -> int:
         if self.max_us is None:

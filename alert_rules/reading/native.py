@@ -107,8 +107,6 @@ def _grouping(body: Mapping, problems: Problems, group: GroupKey) -> tuple[Group
             node = body.entries["suppress"]
             if isinstance(node, Mapping):
                 expect.known_keys(node, SUPPRESS_KEYS, "'suppress'", problems)
-                if "realert" in node.entries and "correlation" not in body.entries:
-                    problems.add(RuleProblem(node.place_of("realert"), "'realert' is for a rule with 'correlation'"))
             suppress = common.read_suppression(node, group)
     return group, suppress
 

@@ -198,9 +198,30 @@ def test_what_can_be_forgotten_is_found_in_key_order() -> None:
     assert forgettable(START_US + KEEP_US + 3601 * MICROS_PER_S) == set(there)
 
 
+def test_an_exponential_suppression_doubles_and_rests() -> None:
+    """While matches go on the silence doubles up to its bound, what it held back is told; rest halves it again."""
+    made = engine(ANY, suppress="{for: 10s, realert: exponential, max: 40s}")
+    every_5_s = [sighting(f"e{n}", n * 5, plate_text="AB1") for n in range(40)]
+    alerts = run(made, every_5_s)
+    assert [round((alert.fired_at - START_US) / MICROS_PER_S) for alert in alerts] == [0, 10, 30, 70, 110, 150, 190]
+    assert [alert.proof.suppressed for alert in alerts] == [0, 1, 3, 7, 7, 7, 7]
+    rested = run(
+        made, [*every_5_s, sighting("l1", 190 + 1000, plate_text="AB1"), sighting("l2", 1200, plate_text="AB1")]
+    )
+    assert [alert.proof.event_ids[0] for alert in rested[-2:]] == ["l1", "l2"]
+
+
+def test_a_late_match_leaves_a_growing_silence_alone() -> None:
+    """A match between older alerts is judged at its own time and does not change how long the last one is silent."""
+    made = engine(ANY, suppress="{for: 10s, realert: exponential, max: 1h}")
+    at_s = (0, 11, 1000, 500, 1009, 1011)
+    alerts = run(made, [sighting(f"e{n}", at, plate_text="AB1") for n, at in enumerate(at_s)])
+    assert [alert.proof.event_ids[0] for alert in alerts] == ["e0", "e1", "e2", "e3", "e5"]
+
+
 def test_states_survive_their_bytes() -> None:
     """Encoding and decoding give the same state; nothing decodes to an empty one."""
-    for state in (Quiet(), Quiet((1, 2), 3)):
+    for state in (Quiet(), Quiet((1, 2), 3), Quiet((1,), 0, 2)):
         assert Quiet.decode(state.encode()) == state
     assert Counted.decode(Counted(("a", "ü")).encode()) == Counted(("a", "ü"))
     assert (Quiet.decode(None), Counted.decode(None)) == (Quiet(), Counted())

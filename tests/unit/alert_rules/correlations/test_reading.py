@@ -77,8 +77,8 @@ def parts(correlation: str, **more: str) -> str:
                suppress="{for: 9m, realert: exponential, max: 1m}"),
          "'max' is shorter than 'for'"),
         ("rules: [{id: a, match: {plate: X1}, timespan: 1m}]", "'timespan' is for a rule with 'correlation'"),
-        ("rules: [{id: a, match: {plate: X1}, suppress: {for: 1m, realert: exponential, max: 1h}}]",
-         "'realert' is for a rule with 'correlation'"),
+        ("rules: [{id: a, match: {plate: X1}, suppress: {for: 1m, realert: exponential}}]",
+         "realert: exponential needs 'max'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_located_and_said(text: str, message: str) -> None:
