@@ -10,6 +10,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTv5, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -135,7 +136,7 @@ class _Connection:
         self.is_up = False
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"{client_id}-{id(self):x}" if broker.version == "5" else "",
+            client_id=f"{client_id}-{uuid4().hex[:12]}" if broker.version == "5" else "",
             protocol=MQTTv5 if broker.version == "5" else MQTTv311,
             reconnect_on_failure=False,
         )
