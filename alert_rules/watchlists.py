@@ -115,9 +115,7 @@ class Watchlists:
                 if hit is not None:
                     yield WatchlistHit(table.entry(key), hit)
 
-    def _near(
-        self, reads: PlateReads, exact: bool, any_length: bool
-    ) -> Iterator[tuple[EntryTable, EntryId, str, str]]:
+    def _near(self, reads: PlateReads, exact: bool, any_length: bool) -> Iterator[tuple[EntryTable, EntryId, str, str]]:
         for table in (self._own, self._filed):
             if table:
                 for key, listed, plate in table.near(reads, exact, any_length=any_length):
