@@ -66,7 +66,6 @@ def test_repeated_request_is_one_silence(client: TestClient, world: MemoryPorts)
         {"author": None},
         {"comment": None},
     ],
-    ids=repr,
 )
 def test_wrong_silences(client: TestClient, world: MemoryPorts, changes: dict[str, Any]) -> None:
     """One that names nothing, everything by mistake, no time or nobody is a 422 problem and is not published."""
