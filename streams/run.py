@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from faust.serializers.codecs import Codec
+from faust.serializers.codecs import Codec, register
 
 from schemas.errors import AlprError
 
@@ -86,6 +86,12 @@ class RunCodec(Codec):
 
     def _dumps(self, value: Any) -> Any:
         return value
+
+
+# Not by an entry point: Faust loads those when a thread first asks for a codec, and tells other threads that ask
+# meanwhile that they are loaded (`faust.serializers.codecs._maybe_load_extension_classes`). A role whose first record
+# came in that moment stopped the worker.
+register("run", RunCodec())
 
 
 class Run:

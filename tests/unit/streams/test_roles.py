@@ -99,3 +99,12 @@ def test_importing_a_module_builds_no_app() -> None:
     """`import streams.run` neither builds Faust apps nor connects anywhere."""
     code = "import streams.run, sys; assert 'streams.roles' not in sys.modules; assert 'faust.app' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_codec_of_runs_is_known_before_anybody_asks_for_one() -> None:
+    """Extensions that Faust is still loading are missing to other threads: ours must not be one of them."""
+    code = (
+        "import streams.role_app; from faust.serializers import codecs; "
+        "assert not codecs._extensions_finalized; assert type(codecs.codecs['run']).__name__ == 'RunCodec'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
