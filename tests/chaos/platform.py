@@ -273,5 +273,5 @@ class Feeder(threading.Thread):
         """End it and wait until Kafka has everything; how many were sent."""
         self._stopping.set()
         self.join(120)
-        assert self._left == 0, f"Kafka did not take {self._left} of {self._sent} detections within 100 s (-1: not known)"
+        assert self._left == 0, f"Kafka did not take {self._left} of {self._sent} detections in 100 s (-1: unknown)"
         return self._sent
