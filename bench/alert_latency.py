@@ -132,7 +132,7 @@ def register(scene: Scene) -> None:
     out.flush(30)
 
 
-def measure(seconds: float, environment: dict[str, str], mailbox: Mailbox) -> dict[str, Any]:
+def measure(seconds: float, roles: str, environment: dict[str, str], mailbox: Mailbox) -> dict[str, Any]:
     """Run everything for so long; see what came of it.
 
     Raises:
@@ -143,7 +143,7 @@ def measure(seconds: float, environment: dict[str, str], mailbox: Mailbox) -> di
     register(scene)
     with (
         tempfile.TemporaryDirectory(prefix="alpr-bench-") as folder,
-        LiveWorker(ROLES, Path(folder), environment) as worker,
+        LiveWorker(roles, Path(folder), environment) as worker,
     ):
         say(f"worker {worker.process.pid} starts")
         worker.wait_ready(READY_S)
@@ -209,6 +209,7 @@ def main() -> None:
     """Measure, print, write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0, help="how long (default: 5)")
+    parser.add_argument("--roles", default=ROLES, help="of the worker, comma-separated (default: all)")
     parser.add_argument("--out", type=Path, default=Path("bench/results/alert_latency.json"), help="result file")
     options = parser.parse_args()
     stack = Stack(f"bench-{os.getpid()}", services=chosen(), report=say)
@@ -224,7 +225,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="alpr-bench-rules-") as folder:
             (Path(folder) / "rules.yml").write_text(RULES)
             topics.main(["apply"], standalone_mode=False)
-            result = measure(options.minutes * 60, {"ALPR_RULES_PATH": folder}, mailbox)
+            result = measure(options.minutes * 60, options.roles, {"ALPR_RULES_PATH": folder}, mailbox)
     finally:
         server.stop()
         stack.destroy()
