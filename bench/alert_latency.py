@@ -52,8 +52,9 @@ from schemas.endpoints import endpoints
 from schemas.events import Detection
 from schemas.registry import HttpRegistry
 from schemas.topics import ALERTS, CAMERAS, DETECTED, DLQ, SIGHTINGS
+from streams.role import ROLES
 
-ROLES = "core,visits,alerts,notify,timescale,opensearch,images,dead_letter"
+ALL_ROLES = ",".join(ROLES)
 CAMERAS_PER_500_S = 375
 """A camera of the traffic has a vehicle every 1.5 s, and one in fifty has no plate and so no sighting."""
 RULE = """  - id: ending-{digit}07
@@ -64,10 +65,8 @@ RULE = """  - id: ending-{digit}07
 """
 RULES = "rules:\n" + "".join(RULE.format(digit=digit) for digit in range(10))
 """One plate in a hundred; ten recipients, since the notifier paces what one recipient gets."""
-EARLY_PUBLISHED_US, LAST_PUBLISHED_US = (
-    700_000,
-    100_000,
-)  # after the frame; after the vehicle has gone (`bench.traffic`)
+EARLY_PUBLISHED_US, LAST_PUBLISHED_US = 700_000, 100_000
+"""When `bench.traffic` publishes a read: so long after its frame, so long after the vehicle has gone."""
 LEAD_S = 3.0
 SETTLE_S = 20.0
 READY_S = 120.0
@@ -209,7 +208,7 @@ def main() -> None:
     """Measure, print, write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0, help="how long (default: 5)")
-    parser.add_argument("--roles", default=ROLES, help="of the worker, comma-separated (default: all)")
+    parser.add_argument("--roles", default=ALL_ROLES, help="of the worker, comma-separated (default: all)")
     parser.add_argument("--out", type=Path, default=Path("bench/results/alert_latency.json"), help="result file")
     options = parser.parse_args()
     stack = Stack(f"bench-{os.getpid()}", services=chosen(), report=say)

@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -153,8 +154,8 @@ def aligned(truth: str, text: str) -> list[tuple[str | None, int | None]]:
     return steps[::-1]
 
 
-def _column(position: Sequence[object]) -> Column:
-    made = [(str(item.char), round(float(item.probability), PROBABILITY_DIGITS)) for item in position]  # type: ignore[attr-defined]
+def _column(position: Sequence[Any]) -> Column:
+    made = [(str(item.char), round(float(item.probability), PROBABILITY_DIGITS)) for item in position]
     return tuple(pair for place, pair in enumerate(made[:ALTERNATIVES]) if not place or pair[1] > 0)
 
 

@@ -46,7 +46,7 @@ class Room:
             {"fake": FakeChannel()},
             {},
             900.0,
-            0.0,  # type: ignore[dict-item]
+            0.0,
         )
         self.messages: list[tuple[int, str, str, tuple[str, ...]]] = []
 
